@@ -70,6 +70,7 @@ def _record(name: str, content: bytes) -> None:
             raise ValueError("actor")
         check_withdrawn(note.get("withdrawn", {}))
         _text({"override": "", **note}, "override", MOST_REASON)
+        check_withdrawn(note.get("withdrawn", {}))
     except (ValueError, KeyError, TypeError):
         log.error("The note %s in the model store can't be read.", name)
         record(Action.MODEL_UNREADABLE, SYSTEM, "model")
@@ -84,6 +85,7 @@ def _record(name: str, content: bytes) -> None:
         weights_sha256=texts["weights_sha256"],
         asked=f"on {texts['host']} at {texts['time']}",
     )
+    tell(action, note, texts["actor"])
     tell(action, note, texts["actor"])
 
 

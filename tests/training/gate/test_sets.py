@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -58,8 +59,6 @@ def frozen(learning: Path, world: World, number: int, scans: dict[str, list[Scan
 
 
 def _sha256(path: Path) -> str:
-    import hashlib
-
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -108,7 +107,10 @@ def test_a_card_that_says_nothing_is_not_judged_and_one_that_lies_is_refused(wor
 
 
 def test_a_note_knows_its_scans_and_hardly_any_other() -> None:
-    scans = [Scan(Path(f"{number}"), "x", sha256=f"{number:064x}"[::-1]) for number in range(2000)]
+    scans = [
+        Scan(Path(f"{number}"), "x", sha256=hashlib.sha256(b"%d" % number).hexdigest())
+        for number in range(2000)
+    ]
     kept = note(scans[:1000])
     assert kept["count"] == 1000
     assert found(kept, [(scan.sha256,) for scan in scans[:1000]]) == 1000
