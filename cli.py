@@ -117,6 +117,12 @@ COMMANDS = {
         "add_train_arguments",
         "train",
     ),
+    "fine-tune": Command(
+        "make the next version of a model from verified scans: a frozen data set",
+        "training.learning.commands",
+        "add_fine_tune_arguments",
+        "fine_tune",
+    ),
     "evaluate": Command(
         "measure a model on labelled scans; writes a report",
         "training.evaluation.commands",

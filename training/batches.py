@@ -98,15 +98,21 @@ def with_outliers(scans: Sequence[Scan], labels: Sequence[str], recipe: Recipe) 
 
 
 def training_batches(
-    scans: Sequence[Scan], labels: Sequence[str], recipe: Recipe, cache: Path, processes: int = 1
+    scans: Sequence[Scan],
+    labels: Sequence[str],
+    recipe: Recipe,
+    cache: Path,
+    processes: int = 1,
+    drawn: npt.NDArray[np.float64] | None = None,
 ) -> DataLoader[Example]:
     """Batches of pixels somewhat larger than the recipe's input; the loader's sampler has `set_epoch`.
 
     Scans with none of the labels are outliers. When there are fewer scans than a batch of the recipe has, batches are
-    smaller. `processes` can always share a batch evenly.
+    smaller. `processes` can always share a batch evenly. `drawn` says how often each scan is drawn, relative to the
+    others; without it the recipe does.
     """
     sampler = LabelSampler(
-        with_outliers(scans, labels, recipe),
+        with_outliers(scans, labels, recipe) if drawn is None else drawn,
         recipe.scans_per_epoch or len(scans),
         recipe.seed,
     )

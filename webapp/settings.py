@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.drift",
     "webapp.rollouts",
     "webapp.servers",
     "webapp.receiver",
@@ -173,6 +174,8 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/page/assets/.+-[\w-]{8}\.\w+$"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # other sites have no business with them
 MEDIA_ROOT = DATA_DIR / "media"
+# S3 in its place; what comes in is gathered in MEDIA_ROOT all the same.
+MEDIA = _GIVEN.media
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 if HTTPS:  # A name with this prefix is set by this host alone, and never without TLS: browsers see to it.
@@ -244,7 +247,7 @@ SPECTACULAR_SETTINGS = {
         "StateEnum": "webapp.recommendations.answers.State",
         "StatusEnum": "webapp.scans.models.Status",
         "SendingStatusEnum": "webapp.pacs.models.Status",
-        "EyeEnum": "webapp.scans.models.Eye",  # of `eye` and `eye_in_file`
+        "EyeEnum": "webapp.scans.models.Eye",  # of `eye`, `eye_in_file` and `eye_in_picture`
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -280,6 +283,10 @@ MODEL_STORE = _GIVEN.model_store
 # The model server's workers read this folder; nothing else is in it.
 CALIBRATION_DIR = (_GIVEN.calibration_dir or DATA_DIR / "calibration").absolute()
 LEARNING_DIR = (DATA_DIR / "learning").absolute()
+LEARNING = _GIVEN.learning
+LEARN_THREADS, LEARN_PROCESSES = _GIVEN.learn_threads, _GIVEN.learn_processes
+LEARN_REPLAY = _GIVEN.learn_replay
+LEARN_RUN_HOURS, LEARN_NEW_LABELS = _GIVEN.learn_run_hours, _GIVEN.learn_new_labels
 # Outside of the database, so that access to that is not enough to change it.
 AUDIT_HEAD_FILE = DATA_DIR / "audit-head"
 
@@ -295,6 +302,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Learning runs take minutes to hours: they have a worker of their own, where there is one.
+CELERY_TASK_ROUTES = {"learning.look": {"queue": "learning"}}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
@@ -314,6 +323,16 @@ CELERY_BEAT_SCHEDULE = {
     "predict-again": {"task": "rollouts.predict_again", "schedule": 5.0, "options": {"expires": 5}},
     "take-in-decisions": {"task": "servers.take_in", "schedule": 30.0, "options": {"expires": 30}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "put-in-order": {
+        "task": "learning.put_in_order",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
+    "watch-drift": {
+        "task": "drift.watch",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "export-asked": {"task": "learning.export_asked", "schedule": 5.0, "options": {"expires": 5}},
     **(
         {
@@ -328,5 +347,11 @@ CELERY_BEAT_SCHEDULE = {
     ),
     "sweep": {"task": "scans.sweep", "schedule": timedelta(days=1), "options": {"expires": 3600}},
 }
+if LEARNING:
+    CELERY_BEAT_SCHEDULE["look-for-learning"] = {
+        "task": "learning.look",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    }
 
 LOGGING = logs.configuration(_GIVEN.log_format)

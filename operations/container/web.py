@@ -2,12 +2,13 @@
 
     python -m operations.container.web web        gunicorn on port 8000
     python -m operations.container.web worker     the Celery worker, which schedules periodic tasks, too
+    python -m operations.container.web trainer    the Celery worker that does learning runs, in an image with PyTorch
     python -m operations.container.web receiver   the DICOM receiver on port 11112
     python -m operations.container.web migrate    prepares MongoDB, migrates the database, and ends
     python -m operations.container.web prepare    prepares MongoDB and stays, as a sidecar of it in a Kubernetes pod
     python -m operations.container.web check      exits with 0 if the web app on this machine answers
 
-`web`, `worker` and `receiver` wait until all migrations of this version are applied.
+`web`, `worker`, `trainer` and `receiver` wait until all migrations of this version are applied.
 """
 
 import os
@@ -26,7 +27,7 @@ PORT, DICOM_PORT = 8000, 11112
 RUN_FOLDER = Path("/tmp")  # nosec B108
 DATABASE_TIMEOUT_S = 300.0
 POLL_S = 2.0
-COMMANDS = ("web", "worker", "receiver", "migrate", "prepare", "check")
+COMMANDS = ("web", "worker", "trainer", "receiver", "migrate", "prepare", "check")
 
 
 class NotMigrated(OperationsError):
@@ -75,6 +76,9 @@ def main(arguments: list[str]) -> int:
             case ["worker"]:
                 wait_for_migrations()
                 command = app.worker_command()
+            case ["trainer"]:
+                wait_for_migrations()
+                command = app.trainer_command()
             case ["receiver"]:
                 wait_for_migrations()
                 command = app.receiver_command(app.host, DICOM_PORT)
@@ -85,7 +89,7 @@ def main(arguments: list[str]) -> int:
         print(f"retinote: {error}", file=sys.stderr)
         return 2
     os.chdir(ROOT)
-    os.execv(command[0], command)
+    os.execvp(command[0], command)
 
 
 if __name__ == "__main__":

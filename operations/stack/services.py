@@ -6,11 +6,12 @@ from pathlib import Path
 from operations import mongodb
 from operations.stack.database import OwnDatabase
 from operations.stack.service import CannotRun, Service
-from operations.stack.webapp import ROOT, WebApp, WorkerPing, takes_connections
+from operations.stack.webapp import ROOT, TRAINER_NAME, WebApp, WorkerPing, takes_connections
 from serving.served_models import CannotServe, ServedModels
 from serving.torchserve import STARTUP_TIMEOUT_S, TorchServe
 
 MONGODB, MODEL_SERVER, WEB, WORKER, RECEIVER = "MongoDB", "model server", "web app", "worker", "receiver"
+TRAINER = "trainer"
 
 
 def mongodb_service(database: OwnDatabase) -> Service:
@@ -81,6 +82,22 @@ def worker_service(app: WebApp, logs: Path) -> Service:
         environment=app.environment,
         folder=ROOT,
         # Without its broker the worker would never end. Tasks that it drops are noted in the scans' documents.
+        grace_s=8.0,
+    )
+
+
+def trainer_service(app: WebApp, logs: Path) -> Service:
+    """The Celery worker for learning runs. A run that a stop interrupts is gone on with at the next start."""
+    ping = WorkerPing(app.environment["RETINOTE_BROKER_URL"], TRAINER_NAME)
+    return Service(
+        name=TRAINER,
+        command=app.trainer_command,
+        log=logs / "trainer.log",
+        probe=ping,
+        needs=(MONGODB,),
+        prepare=ping.forget,
+        environment=app.environment,
+        folder=ROOT,
         grace_s=8.0,
     )
 

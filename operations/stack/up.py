@@ -127,6 +127,8 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
                 supervisor.wait_ready(services.MONGODB)
             _prepare_database(supervisor, app, data)
             supervisor.start(services.worker_service(app, data.logs))
+            if app.learns:
+                supervisor.start(services.trainer_service(app, data.logs))
             if settings.dicom_host:
                 supervisor.start(
                     services.receiver_service(app, data.logs, settings.dicom_host, chosen["dicom"])

@@ -43,7 +43,10 @@ EVERYWHERE = ("0.0.0.0", "::")  # nosec B104 # compared with what a user has cho
 HOSTS_VARIABLE = "RETINOTE_ALLOWED_HOSTS"
 LOCAL_NAMES = "localhost,127.0.0.1,[::1]"
 HOST_NAME = re.compile(r"[\w.-]+|[0-9A-Fa-f:]+", re.ASCII)
-WORKER_NAME = "worker@retinote"
+WORKER_NAME, TRAINER_NAME = "worker@retinote", "trainer@retinote"
+LEARNING_VARIABLE = "RETINOTE_LEARNING"
+ON = ("1", "true", "yes")
+TRAINER_NICENESS = 15
 SET_UP = """
 import django
 from django.core.management import call_command
@@ -51,6 +54,7 @@ django.setup()
 call_command("migrate", interactive=False)
 call_command("sweep_scans")
 call_command("publish_calibration")
+call_command("publish_test_set")
 """
 
 
@@ -101,6 +105,20 @@ class WebApp:
             *("--hostname", WORKER_NAME, "--schedule", str(self.run_folder / "celerybeat-schedule")),
         ]
 
+    def trainer_command(self) -> list[str]:
+        """The Celery worker for learning runs, one at a time; what answers comes first."""
+        return [
+            *("nice", "-n", str(TRAINER_NICENESS)),
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "webapp.celery", "worker"),
+            *("--queues", "learning", "--concurrency", "1", "--loglevel", "INFO"),
+            *("--hostname", TRAINER_NAME),
+        ]
+
+    @property
+    def learns(self) -> bool:
+        """Whether learning runs are switched on, so that a trainer belongs to the stack."""
+        return self.environment.get(LEARNING_VARIABLE, "").lower() in ON
+
     def receiver_command(self, host: str, port: int) -> list[str]:
         """The DICOM receiver."""
         return django("receive_dicom", "--host", host, "--port", str(port))
@@ -114,13 +132,13 @@ class WebApp:
 
 
 class WorkerPing:
-    """Whether the Celery worker answers a ping through the broker.
+    """Whether a Celery worker answers a ping through the broker.
 
     A ping may take a second, so an answer counts for `PING_EVERY_S`.
     """
 
-    def __init__(self, broker_url: str) -> None:
-        self._broker_url = broker_url
+    def __init__(self, broker_url: str, worker: str = WORKER_NAME) -> None:
+        self._broker_url, self._worker = broker_url, worker
         self._client: Celery | None = None
         self._answered_at: float | None = None
 
@@ -135,7 +153,7 @@ class WorkerPing:
         if self._client is None:
             self._client = Celery(broker=self._broker_url)
         try:
-            pong = self._client.control.ping(destination=[WORKER_NAME], timeout=PROBE_TIMEOUT_S, limit=1)
+            pong = self._client.control.ping(destination=[self._worker], timeout=PROBE_TIMEOUT_S, limit=1)
         except (OSError, PyMongoError, OperationalError):
             pong = None
             self._client.close()

@@ -1,7 +1,7 @@
 """Damages image files in ways that a seed decides, and sees what the decoder makes of them.
 
-`python -m tests.attack.mutator COUNT SEED [volumes|makers]` prints what became of them and how much memory it took: a process of its
-own, so that a decoder that crashes is seen and ends nothing else.
+`python -m tests.attack.mutator COUNT SEED [volumes|makers|READER]` prints what became of them and how much memory it took: a
+process of its own, so that a decoder that crashes is seen and ends nothing else. `READERS` names the readers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 import sys
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -55,6 +55,7 @@ from tests.volume_files import (
 
 TELLING_BYTES = (0, 1, 0x7F, 0x80, 0xFE, 0xFF)
 TELLING_NUMBERS = (0, 1, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+ZIP = b"PK\3\4"
 HEADER_BYTES = 256
 """Where formats keep sizes, depths and offsets: half of the damage is done here."""
 
@@ -103,9 +104,24 @@ def mutated(count: int, seed: int, whole: list[bytes] | None = None) -> Iterator
     whole = whole or samples()
     for _ in range(count):
         content = bytearray(chance.choice(whole))
-        for _ in range(chance.choice((1, 1, 2, 4, 16))):
+        times = chance.choice((1, 1, 2, 4, 16))
+        if content.startswith(ZIP) and chance.random() < 0.5:
+            yield _damaged_inside(bytes(content), times, chance)
+            continue
+        for _ in range(times):
             content = _damaged(content, chance, whole)
         yield bytes(content)
+
+
+def _damaged_inside(content: bytes, times: int, chance: random.Random) -> bytes:
+    """A sound ZIP with a damaged file in it: else its checksums would tell most damage before a reader sees any."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    name = chance.choice(sorted(members))
+    damaged = bytearray(members[name])
+    for _ in range(times):
+        damaged = _damaged(damaged, chance, sorted(members.values()))
+    return zipped(members | {name: bytes(damaged)}, zipfile.ZIP_STORED)
 
 
 def _damaged(content: bytearray, chance: random.Random, whole: list[bytes]) -> bytearray:
@@ -156,8 +172,8 @@ def peak_memory_mib() -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
-def volumes() -> list[bytes]:
-    """A small file of each kind of volume that is read."""
+def volumes() -> dict[str, list[bytes]]:
+    """Small files of each kind of volume that is read, by reader."""
     grey = bscans(3)
     words = deep(grey)
     streams = [encoded(image, "JPEG2000", no_jp2=True) for image in grey]
@@ -167,43 +183,51 @@ def volumes() -> list[bytes]:
         f"{number}": written(tomography(grey[number : number + 1], InstanceNumber=number))
         for number in range(3)
     }
-    return [
-        opt(grey),
-        opt(words, BitsStored=12, HighBit=11, WindowCenter=900, WindowWidth=1800),
-        written(secondary_capture(words.astype(np.int16))),
-        written(compressed(tomography(grey), JPEG2000Lossless, streams)),
-        written(compressed(tomography(grey), JPEG2000Lossless, streams, has_offsets=False)),
-        written(compressed(tomography(grey), JPEGLosslessSV1, lossless)),
-        tiff(grey),
-        tiff(words, compression="zlib"),
-        tiff(grey, bigtiff=True, tile=(16, 16)),
-        zipped(pngs),
-        zipped(pngs, zipfile.ZIP_STORED),
-        zipped(instances | {"photo": written(localizer(bscan(64, 64)))}),
-        zipped({"volume.dcm": opt(grey)}),
-        vol(grey / 255, bscan(64, 64)),
-        zipped({"scan.xml": heidelberg_xml(3), "NIR.png": encoded(bscan(64, 64))} | pngs, zipfile.ZIP_STORED),
-    ]
+    exported = {"scan.xml": heidelberg_xml(3), "NIR.png": encoded(bscan(64, 64))} | pngs
+    return {
+        "dicom": [
+            opt(grey),
+            opt(words, BitsStored=12, HighBit=11, WindowCenter=900, WindowWidth=1800),
+            written(secondary_capture(words.astype(np.int16))),
+            written(compressed(tomography(grey), JPEG2000Lossless, streams)),
+            written(compressed(tomography(grey), JPEG2000Lossless, streams, has_offsets=False)),
+            written(compressed(tomography(grey), JPEGLosslessSV1, lossless)),
+        ],
+        "tiff": [tiff(grey), tiff(words, compression="zlib"), tiff(grey, bigtiff=True, tile=(16, 16))],
+        "zip": [
+            zipped(pngs),
+            zipped(pngs, zipfile.ZIP_STORED),
+            zipped(instances | {"photo": written(localizer(bscan(64, 64)))}),
+            zipped({"volume.dcm": opt(grey)}),
+        ],
+        "vol": [vol(grey / 255, bscan(64, 64))],
+        "xml": [zipped(exported, zipfile.ZIP_STORED)],
+    }
 
 
-def makers() -> list[bytes]:
-    """A small file of each maker's own format, without the places that directories leave empty."""
+def makers() -> dict[str, list[bytes]]:
+    """Small files of each maker's own format, by reader, without the places that directories leave empty."""
     grey = bscans(3)
     photograph = np.dstack([bscan(64, 48)] * 3)
     # Most of a directory is empty, and damage to it is none.
     content = e2e(e2e_series(grey / 255, bscan(64, 64)), folders=16)
-    return [
-        content,
-        e2e(e2e_series(grey / 255, None), e2e_series(grey / 255, None, number=2), folders=16),
-        fda(grey, photograph),
-        fda(deep(grey)),
-        fds(deep(grey), photograph),
-        fds(deep(grey), name="@IMG_MOT_COMP_03"),
-        bioptigen(deep(grey)),
-        bioptigen(deep(np.concatenate([grey, grey])), scans=3, frames=2),
-        zipped({"a.OCT": optovue(grey), "a.txt": optovue_text([(64, 48, 3)])}, zipfile.ZIP_STORED),
-        zipped({"a.img": zeiss_img(grey)}, zipfile.ZIP_STORED),
-    ]
+    two = e2e(e2e_series(grey / 255, None), e2e_series(grey / 255, None, number=2), folders=16)
+    with_text = {"a.OCT": optovue(grey), "a.txt": optovue_text([(64, 48, 3)])}
+    return {
+        "e2e": [content, two],
+        "topcon": [
+            fda(grey, photograph),
+            fda(deep(grey)),
+            fds(deep(grey), photograph),
+            fds(deep(grey), name="@IMG_MOT_COMP_03"),
+        ],
+        "bioptigen": [
+            bioptigen(deep(grey)),
+            bioptigen(deep(np.concatenate([grey, grey])), scans=3, frames=2),
+        ],
+        "optovue": [zipped(with_text, zipfile.ZIP_STORED)],
+        "zeiss": [zipped({"a.img": zeiss_img(grey)}, zipfile.ZIP_STORED)],
+    }
 
 
 SAID = Given(bscan_width=64, bscan_height=48, volume_number=1)
@@ -237,19 +261,30 @@ def outcome_of_volume(content: bytes, given: Given = NOTHING) -> str:
     return "read" if read == 6 else "read in part"
 
 
-KINDS = {
-    "pictures": (samples, outcome),
-    "volumes": (volumes, outcome_of_volume),
-    "makers": (makers, partial(outcome_of_volume, given=SAID)),
-}
+READERS = ("dicom", "tiff", "zip", "vol", "xml", "e2e", "topcon", "bioptigen", "optovue", "zeiss")
+"""Of volumes and makers."""
+Outcome = Callable[[bytes], str]
+
+
+def _tried(kind: str) -> tuple[list[bytes], Outcome]:
+    """The whole files of a kind or reader, and what finds out what becomes of damaged ones."""
+    if kind == "pictures":
+        return samples(), outcome
+    if kind == "volumes":
+        return [file for files in volumes().values() for file in files], outcome_of_volume
+    of_makers = partial(outcome_of_volume, given=SAID)
+    if kind == "makers":
+        return [file for files in makers().values() for file in files], of_makers
+    found = volumes()
+    return (found[kind], outcome_of_volume) if kind in found else (makers()[kind], of_makers)
 
 
 def main(count: int, seed: int, kind: str = "pictures") -> None:
     """Decode that many damaged files of a kind and print what became of them."""
     found: Counter[str] = Counter()
     unexpected = []
-    whole, outcome_of = KINDS[kind]
-    for number, content in enumerate(mutated(count, seed, whole())):
+    whole, outcome_of = _tried(kind)
+    for number, content in enumerate(mutated(count, seed, whole)):
         try:
             found[outcome_of(content)] += 1
         except Exception as error:  # noqa: BLE001 - it is what is looked for

@@ -53,7 +53,8 @@ def test_containers_are_confined(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in SERVICES if name not in ("migrate", "worker", "prometheus", "grafana")]
+    "name",
+    [name for name in SERVICES if name not in ("migrate", "worker", "trainer", "prometheus", "grafana")],
 )
 def test_services_tell_their_health(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
@@ -125,12 +126,20 @@ def test_volumes_and_networks_are_declared() -> None:
         assert set(service.get("networks", [])) <= set(COMPOSE["networks"])
 
 
-@pytest.mark.parametrize("name", ["web", "model-server"])
+@pytest.mark.parametrize("name", ["web", "model-server", "trainer"])
 def test_images_run_as_nobody_special(name: str) -> None:
     dockerfile = (ROOT / SERVICES[name]["build"]["dockerfile"]).read_text(encoding="utf-8")
 
     assert dockerfile.rstrip().rpartition("\nUSER ")[2].startswith("10001:10001")
     assert "--require-hashes" in dockerfile
+
+
+def test_the_trainer_belongs_to_a_profile_and_yields_to_what_answers() -> None:
+    trainer = SERVICES["trainer"]
+    assert trainer["profiles"] == ["learning"] and trainer["command"] == ["trainer"]
+    assert trainer["cpu_shares"] < 1024
+    gpu = yaml.safe_load((ROOT / "deploy" / "learning" / "gpu.yml").read_text(encoding="utf-8"))
+    assert list(gpu["services"]) == ["trainer"] and list(gpu["services"]["trainer"]) == ["deploy"]
 
 
 def test_the_receiver_listens_on_this_machine_alone_unless_told_otherwise() -> None:
@@ -141,3 +150,20 @@ def test_the_receiver_listens_on_this_machine_alone_unless_told_otherwise() -> N
     assert receiver["ports"] == ["${RETINOTE_DICOM_ADDRESS:-127.0.0.1}:${RETINOTE_DICOM_PORT:-11112}:11112"]
     assert set(receiver["networks"]) == {"edge", "data"}
     assert not {"privileged", "cap_add", "read_only", "security_opt"} & receiver.keys()
+
+
+def test_several_model_servers_share_a_store_and_ask_for_no_key() -> None:
+    text = (ROOT / "deploy" / "model-store" / "compose.yml").read_text(encoding="utf-8")
+    shared = yaml.safe_load(text)
+    for name, service in shared["services"].items():
+        assert service["environment"]["RETINOTE_MODEL_STORE"] == "${RETINOTE_MODEL_STORE:-file:///app/store}"
+        assert "model-store:/app/store" in service["volumes"]
+        assert {*SERVICES[name]["networks"], "store"} == set(service["networks"])
+    server = shared["services"]["model-server"]
+    assert server["environment"]["RETINOTE_PUBLISHED_KEY"] == ""
+    assert "/app/var" in server["volumes"], "two servers would share a data folder"
+    keys = {
+        service["environment"].get("RETINOTE_MODEL_KEY_FILE", "") for service in shared["services"].values()
+    }
+    assert keys == {""}
+    assert not any("ports" in service for service in shared["services"].values())

@@ -20,6 +20,13 @@ RUNS = {
         "operations.container.model_server",
         "operations.models.commands",
     ),
+    "trainer": (
+        "webapp.learning",
+        "training",
+        "operations.container.web",
+        "operations.learn",
+        "operations.models.commands",
+    ),
 }
 # What is reached and not run there: the services that `up` starts on a machine.
 NOT_RUN = {
@@ -28,6 +35,7 @@ NOT_RUN = {
         f"operations.{name}"
         for name in ("mongodb", "stack.database", "stack.services", "stack.up", "stack.webapp")
     },
+    "trainer": {"operations.mongodb", "operations.stack.services", "operations.stack.up"},
 }
 IMPORTING = """
 import importlib, traceback

@@ -249,3 +249,55 @@ def test_the_receiver_reaches_databases_and_the_clinic_alone_and_is_confined_lik
     networks = [to["ipBlock"] for to in reached if "ipBlock" in to]
     assert networks == [each["ipBlock"] for rule in spec["ingress"] for each in rule["from"]]
     assert all("from" in rule for rule in policies["receiver"]["ingress"])
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "model-server"])
+def test_models_are_in_one_store_for_all_servers(name: str) -> None:
+    store = of_kind("ConfigMap")["retinote"]["data"]["RETINOTE_MODEL_STORE"]
+    mounts = {mount["name"]: mount for mount in pod(name)["containers"][0]["volumeMounts"]}
+
+    assert store == f"file://{mounts['model-store']['mountPath']}"
+    assert of_kind("PersistentVolumeClaim")["model-store"]["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_with_s3_nothing_of_the_volume_is_left_and_there_is_a_way_out() -> None:
+    folder = FOLDER / "components" / "s3"
+    patches = [yaml.safe_load(patch["patch"]) for patch in kustomization(folder)["patches"]]
+    named = {(patch["kind"], patch["metadata"]["name"]): patch for patch in patches}
+    assert named["ConfigMap", "retinote"]["data"]["RETINOTE_MODEL_STORE"].startswith("s3://")
+    assert named["PersistentVolumeClaim", "model-store"]["$patch"] == "delete"
+    for name in ("web", "worker", "model-server"):
+        spec = named["Deployment", name]["spec"]["template"]["spec"]
+        [container] = spec["containers"]
+        assert container["name"] == pod(name)["containers"][0]["name"]
+        assert spec["volumes"] == [{"name": "model-store", "$patch": "delete"}]
+        assert container["volumeMounts"] == [{"mountPath": "/app/store", "$patch": "delete"}]
+        base = pod(name)["containers"][0].get("envFrom", [])
+        assert container["envFrom"] == [*base, {"secretRef": {"name": "retinote-s3", "optional": True}}]
+    policy = yaml.safe_load((folder / "network-policy.yaml").read_text(encoding="utf-8"))
+    assert policy["spec"]["policyTypes"] == ["Egress"]
+    assert [rule["ports"] for rule in policy["spec"]["egress"]] == [[{"port": 443}]]
+
+
+def test_the_trainer_runs_once_and_is_confined_like_the_worker() -> None:
+    folder = FOLDER / "components" / "learning"
+    assert kustomization(folder)["resources"] == ["trainer.yaml"]
+    found = list(yaml.safe_load_all((folder / "trainer.yaml").read_text(encoding="utf-8")))
+    [deployment] = [each for each in found if each["kind"] == "Deployment"]
+    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    trainer, worker = deployment["spec"]["template"]["spec"], pod("worker")
+    assert trainer["securityContext"] == worker["securityContext"]
+    [ours], [theirs] = trainer["containers"], worker["containers"]
+    assert ours["securityContext"] == theirs["securityContext"]
+    assert {mount["name"] for mount in ours["volumeMounts"]} == {
+        volume["name"] for volume in trainer["volumes"]
+    }
+    policies = {each["metadata"]["name"]: each["spec"] for each in found if each["kind"] == "NetworkPolicy"}
+    assert policies["trainer"]["ingress"] == []
+    reached = {
+        to["podSelector"]["matchLabels"][NAME] for rule in policies["trainer"]["egress"] for to in rule["to"]
+    }
+    assert reached == {"mongodb", "redis", "model-server"}
+    for target in reached:
+        let_in = policies[f"{target}-for-trainer"]
+        assert let_in["podSelector"]["matchLabels"][NAME] == target

@@ -17,11 +17,21 @@ def pins(lock: Path) -> dict[str, set[str]]:
     return {block.split()[0]: set(re.findall(r"sha256:\w{64}", block)) for block in blocks}
 
 
-@pytest.mark.parametrize("name", ["web.lock", "model-server.lock"])
+@pytest.mark.parametrize("name", ["web.lock", "model-server.lock", "trainer.lock"])
 def test_an_image_has_the_pinned_versions_and_hashes(name: str) -> None:
     pinned, in_image = pins(ROOT / "requirements.lock"), pins(IMAGES / name)
 
     assert {requirement: pinned.get(requirement) for requirement in in_image} == in_image
+
+
+def test_what_tracks_runs_in_mlflow_changes_no_version_of_the_trainer() -> None:
+    def versions(lock: str) -> dict[str, str]:
+        return {name: version for name, _, version in (pin.partition("==") for pin in pins(IMAGES / lock))}
+
+    trainer, tracking = versions("trainer.lock"), versions("tracking.lock")
+    shared = trainer.keys() & tracking.keys()
+    assert "mlflow-skinny" in tracking and "requests" in shared
+    assert {name: tracking[name] for name in shared} == {name: trainer[name] for name in shared}
 
 
 def test_the_web_image_has_no_torch() -> None:

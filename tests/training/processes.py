@@ -18,15 +18,13 @@ _context.set_forkserver_preload(["training.run", "training.export"])
 
 
 class Training:
-    """`./retinote train WORDS...`, begun; what it prints goes to a file."""
+    """`./retinote train WORDS...`, or another command that trains, begun; what it prints goes to a file."""
 
-    def __init__(self, cache: Path, *words: object) -> None:
+    def __init__(self, cache: Path, *words: object, command: str = "train") -> None:
         self._log = cache.with_suffix(".log")
         self._log.unlink(missing_ok=True)
         os.environ["OMP_NUM_THREADS"] = "1"  # read once, when PyTorch is loaded
-        self._process = _context.Process(
-            target=_train, args=(self._log, cache, [str(word) for word in words])
-        )
+        self._process = _context.Process(target=_train, args=(self._log, cache, [command, *map(str, words)]))
         self._process.start()
 
     def kill(self) -> None:
@@ -46,5 +44,5 @@ def _train(log: Path, cache: Path, words: list[str]) -> None:
     for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.dup2(output, stream)
     os.environ["XDG_CACHE_HOME"] = str(cache)
-    sys.argv = [cli.__file__, "train", *words]
+    sys.argv = [cli.__file__, *words]
     sys.exit(cli.main(sys.argv[1:]))

@@ -72,13 +72,23 @@ def refuse_without_stages(architecture: str, network: nn.Module) -> None:
         )
 
 
-def learn(network: nn.Module, spec: InputSpec, batches: FindingsBatches, plan: Plan) -> FindingsDecoder:
-    """Teach a decoder; it is returned in evaluation mode, on the CPU. `network` has timm's stem and stages."""
+def learn(
+    network: nn.Module,
+    spec: InputSpec,
+    batches: FindingsBatches,
+    plan: Plan,
+    begun: FindingsDecoder | None = None,
+) -> FindingsDecoder:
+    """Teach a decoder; it is returned in evaluation mode, on the CPU. `network` has timm's stem and stages.
+
+    `begun` is a decoder with a channel for each of `KINDS`, whose learning is gone on with.
+    """
     hardware = Hardware.detect()
     stages = Stages(network, hardware)
     torch.manual_seed(plan.seed)
-    decoder = FindingsDecoder(stage_channels(network), CHANNELS).to(hardware.device)
+    decoder = (begun or FindingsDecoder(stage_channels(network), CHANNELS)).to(hardware.device)
     optimizer = torch.optim.AdamW(decoder.parameters(), MOST_RATE, weight_decay=WEIGHT_DECAY)
+    decoder.train()
     rate = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, MOST_RATE, total_steps=plan.steps, pct_start=WARM_UP
     )

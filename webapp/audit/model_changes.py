@@ -26,7 +26,7 @@ from django.db import IntegrityError
 from serving import changes
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action, Intake, Record, RefusedLine
-from webapp.audit.recording import SYSTEM, record
+from webapp.audit.recording import SYSTEM, Actor, record
 from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
 
@@ -48,7 +48,7 @@ LATE = timedelta(minutes=1)
 """A line's time may lie so much before the newest sealed record, or after now: others seal meanwhile, and clocks
 differ."""
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-Listener = Callable[[Action, Mapping[str, Any], str], None]
+Listener = Callable[[Action, Mapping[str, Any], Actor], None]
 _listeners: list[Listener] = []
 
 
@@ -60,7 +60,7 @@ def listen(listener: Listener) -> None:
     _listeners.append(listener)
 
 
-def tell(action: Action, change: Mapping[str, Any], actor: str) -> None:
+def tell(action: Action, change: Mapping[str, Any], actor: Actor) -> None:
     """Call the listeners with a change that has just been recorded."""
     for listener in _listeners:
         listener(action, change, actor)

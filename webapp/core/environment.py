@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -76,10 +77,20 @@ def _store(text: str) -> str:
     return text
 
 
+def _media(text: str) -> str:
+    if not text.startswith("s3://"):
+        raise must_be("s3://BUCKET/PREFIX; without it images are in the data folder")
+    return text
+
+
 def _on_or_off(text: str) -> bool:
     if text.lower() not in (*ON, *OFF):
         raise must_be("1 or 0")
     return text.lower() in ON
+
+
+def _folders(text: str) -> list[str]:
+    return [folder for folder in text.split(os.pathsep) if folder.strip()]
 
 
 def _words(text: str) -> list[str]:
@@ -88,6 +99,7 @@ def _words(text: str) -> list[str]:
 
 Flag = Annotated[bool, BeforeValidator(_on_or_off)]
 Words = Annotated[list[str], BeforeValidator(_words)]
+Folders = Annotated[list[str], BeforeValidator(_folders)]
 Rate = Annotated[int, _whole(0, MOST_A_MINUTE)]
 """Requests a minute, 0 for no limit."""
 Hours = Annotated[int, _whole(1, DAY_HOURS)]
@@ -112,6 +124,7 @@ class Environment(BaseModel):
     model_name: str = "retina-oct"
     model_metrics: str = ""
     model_changes: Path | None = None
+    media: Annotated[str, BeforeValidator(_media)] = ""
     model_store: Annotated[str, BeforeValidator(_store)] = ""
     calibration_dir: Path | None = None
     gateway_secret: str = ""
@@ -133,6 +146,13 @@ class Environment(BaseModel):
     admin_idle_minutes: Minutes = 30
     admin_hours: Hours = 8
     verifying_readers: Annotated[int, _whole(0, 20)] = 2
+    # Of learning runs.
+    learning: Flag = False
+    learn_threads: Annotated[int, _whole(0, 256)] = 0
+    learn_processes: Annotated[int, _whole(1, 256)] = 1
+    learn_replay: Folders = []
+    learn_run_hours: Annotated[int, _whole(0, MOST_HOURS)] = 0
+    learn_new_labels: Annotated[int, _whole(0, 10**6)] = 0
     # Of data sets that models learn from.
     learn_test_share: Annotated[float, _share(0.5)] = 0.2
     learn_seen_weight: Annotated[float, _share(1)] = 1.0

@@ -12,11 +12,13 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from webapp.accounts.models import User
-from webapp.learning import asking, exporting, summary
+from webapp.learning import asking, exporting, run_admin, summary
 from webapp.learning.models import DataSet
 from webapp.learning.rules import EXPECTED_ERRORS, Rules
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.disclosure import disclose_everything
+
+__all__ = ["DataSetAdmin", "run_admin"]
 
 
 @admin.register(DataSet)

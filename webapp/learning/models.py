@@ -8,6 +8,9 @@ from django.db import models
 
 from webapp.audit.hashing import audited
 from webapp.core import clock
+from webapp.learning.run_document import LearningRun
+
+__all__ = ["DataSet", "DataSetQuerySet", "LearningRun", "PatientSide", "PictureSide", "Side"]
 
 
 class DataSetQuerySet(models.QuerySet["DataSet"]):

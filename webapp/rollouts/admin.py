@@ -7,12 +7,17 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from webapp.rollouts import repredicting, steps, summary
+from webapp.rollouts.disagreements import disagreeing
+from webapp.scans.answer_admin import NOTHING
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.versions.models import Kind, Rollout, State, Withdrawal
+
+MOST_LINKS = 20
 
 
 class _Looked(DisclosingAdmin[Any]):
@@ -55,6 +60,7 @@ class RolloutAdmin(_Looked):
         "kind",
         "state",
         "how_it_stands",
+        "to_read_next",
         "champion",
         "started",
         "started_by",
@@ -79,6 +85,13 @@ class RolloutAdmin(_Looked):
     def how_it_stands(self, rollout: Rollout) -> SafeString:
         """Stages, guardrails, and the figures of a shadow, a line each."""
         return format_html_join("", "<div>{}</div>", [(line,) for line in summary.lines(rollout)])
+
+    @admin.display(description="To read next")
+    def to_read_next(self, rollout: Rollout) -> SafeString | str:
+        """The scans on which the last shadow disagrees, the most telling first; not what it says of them."""
+        keys = disagreeing(rollout.model_name, MOST_LINKS) if rollout.kind == Kind.SHADOW else []
+        links = [(reverse("admin:scans_scan_change", args=[key]), key) for key in keys]
+        return format_html_join(", ", '<a href="{}">{}</a>', links) or NOTHING
 
     @admin.action(description="End: the default answers everybody", permissions=["view"])
     def stop(self, request: HttpRequest, queryset: QuerySet[Rollout]) -> None:

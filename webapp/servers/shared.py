@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from serving import changes
 from serving.changes import choice_sha256
 from serving.registry import Choice, DecidedMeanwhile
 from serving.shared import servers
@@ -18,8 +19,10 @@ from serving.shared.place import objects_at
 from serving.shared.servers import ServerReport
 from serving.shared.store import SharedStores
 from webapp.accounts.models import User
+from webapp.audit.model_changes import tell
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.mongodb.transactions import all_or_nothing
 
 REGISTER, PROMOTE, ROLLBACK, RETIRE = "register", "promote", "rollback", "retire"
 ACTIONS = {
@@ -143,16 +146,37 @@ def decide(user: User, action: str, name: str, version: str, seen: str) -> str:
         made.make_default("rollback", name, version, before)
     else:
         raise NotThere(f"There is no '{action}'.")
-    record(
-        ACTIONS[action],
-        user,
-        "model",
-        object_id=f"{name}/{version}",
-        before=choice_sha256(before),
-        after=choice_sha256(made.registry.choice(name)),
-        weights_sha256=made.stores.weights_sha256(name, version),
-    )
+    _record(user, action, name, version, before)
     return version
+
+
+def _record(user: User, action: str, name: str, version: str, before: Choice) -> None:
+    """Record a decision, and tell of it those who follow what `./retinote models` does, too."""
+    made = decisions()
+    after, weights_sha256 = made.registry.choice(name), made.stores.weights_sha256(name, version)
+    change = changes.described(
+        action,
+        name,
+        version,
+        weights_sha256=weights_sha256,
+        before=before,
+        after=after,
+        withdrawn=changes.withdrawn(action, name, before, after, made.stores),
+    )
+
+    def write() -> None:
+        record(
+            ACTIONS[action],
+            user,
+            "model",
+            object_id=f"{name}/{version}",
+            before=choice_sha256(before),
+            after=choice_sha256(after),
+            weights_sha256=weights_sha256,
+        )
+        tell(ACTIONS[action], change, user)
+
+    all_or_nothing(write)
 
 
 def _check_not_first(choice: Choice, name: str) -> None:

@@ -69,6 +69,7 @@ def _record(name: str, content: bytes) -> None:
         if not texts["actor"].startswith(OPERATOR):
             raise ValueError("actor")
         check_withdrawn(note.get("withdrawn", {}))
+        check_withdrawn(note.get("withdrawn", {}))
     except (ValueError, KeyError, TypeError):
         log.error("The note %s in the model store can't be read.", name)
         record(Action.MODEL_UNREADABLE, SYSTEM, "model")
@@ -83,6 +84,7 @@ def _record(name: str, content: bytes) -> None:
         weights_sha256=texts["weights_sha256"],
         asked=f"on {texts['host']} at {texts['time']}",
     )
+    tell(action, note, texts["actor"])
     tell(action, note, texts["actor"])
 
 

@@ -214,6 +214,11 @@ def test_the_administrations_page_has_sums_alone(
     assert NEW in listed and "100 % of scans" in listed
     assert "Answered in shadow: 1 scans; the same answer on 1" in page
     assert key not in page and json.dumps(OLD) not in page
+    versions.says[NEW] = NORMAL
+    disagreed = upload(clinician, seed=2).json()["id"]
+    shadowing.answer_due()
+    page = browser.get(f"/admin/versions/rollout/{shadow.pk}/change/").content.decode()
+    assert f"/admin/scans/scan/{disagreed}/change/" in page and key not in page
     ended = {"action": "stop", "_selected_action": [str(shadow.pk)]}
     assert browser.post("/admin/versions/rollout/", ended).status_code == 302
     assert not Rollout.objects.running(Kind.SHADOW, MODEL_NAME)
