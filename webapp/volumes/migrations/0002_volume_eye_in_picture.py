@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('volumes', '0001_initial'),
+        ("volumes", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='volume',
-            name='eye_in_picture',
-            field=models.CharField(blank=True, help_text='The eye that the en-face image suggests; empty when unsure.', max_length=2),
+            model_name="volume",
+            name="eye_in_picture",
+            field=models.CharField(
+                blank=True,
+                help_text="The eye that the en-face image suggests; empty when unsure.",
+                max_length=2,
+            ),
         ),
     ]
