@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.drift",
     "webapp.rollouts",
     "webapp.servers",
     "webapp.receiver",
@@ -246,7 +247,7 @@ SPECTACULAR_SETTINGS = {
         "StateEnum": "webapp.recommendations.answers.State",
         "StatusEnum": "webapp.scans.models.Status",
         "SendingStatusEnum": "webapp.pacs.models.Status",
-        "EyeEnum": "webapp.scans.models.Eye",  # of `eye` and `eye_in_file`
+        "EyeEnum": "webapp.scans.models.Eye",  # of `eye`, `eye_in_file` and `eye_in_picture`
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -322,6 +323,16 @@ CELERY_BEAT_SCHEDULE = {
     "predict-again": {"task": "rollouts.predict_again", "schedule": 5.0, "options": {"expires": 5}},
     "take-in-decisions": {"task": "servers.take_in", "schedule": 30.0, "options": {"expires": 30}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "put-in-order": {
+        "task": "learning.put_in_order",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
+    "watch-drift": {
+        "task": "drift.watch",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "export-asked": {"task": "learning.export_asked", "schedule": 5.0, "options": {"expires": 5}},
     **(
         {

@@ -169,6 +169,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/data-sets/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The data sets, newest first, and how far an export has come. */
+        get: operations["data_sets_retrieve"];
+        put?: never;
+        /**
+         * @description Freeze the scans whose label is settled as a data set. The worker does it, in seconds to minutes.
+         *
+         *     409 (`data_set_refused`) where no label is settled, or all settled scans are of one patient. 503 while another
+         *     export is under way.
+         */
+        post: operations["data_sets_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/exports/": {
         parameters: {
             query?: never;
@@ -912,6 +935,13 @@ export interface components {
             /** @default  */
             comment: string;
         };
+        /** @description How often readers who read blind go over to the model's answer once they have seen it. */
+        AutomationBias: {
+            /** @description Null for users without `may_manage`. */
+            all: components["schemas"]["ReadingChanges"] | null;
+            /** @description Without `may_manage` at most one: yourself. Readers without such a case are left out. */
+            readers: components["schemas"]["ReaderReadingChanges"][];
+        };
         /**
          * @description * `sure` - It is the most urgent of which the model is sure.
          *     * `neighbours` - Several B-scans in a row are as urgent, though the model is not sure of this one.
@@ -1049,6 +1079,15 @@ export interface components {
              */
             set_size: number | null;
         };
+        /** @description Of blind first readings that differed from the model's answer, those that were changed to it. */
+        ChangedReadings: {
+            differed: number;
+            changed: number;
+            /** @description That these readings are of. */
+            scans: number;
+            /** @description Null of fewer than 20 scans, as which the interval counts them. */
+            share: components["schemas"]["Share"] | null;
+        };
         /** @description Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model. */
         Cohen: {
             readers: string[];
@@ -1088,7 +1127,49 @@ export interface components {
             verdicts: components["schemas"]["Verdicts"][];
             cohen: components["schemas"]["Cohen"][];
             fleiss: components["schemas"]["Fleiss"][];
+            /** @description Null for users who neither read nor manage. */
+            automation_bias: components["schemas"]["AutomationBias"] | null;
             latency_ms: components["schemas"]["Latency"] | null;
+        };
+        /** @description A frozen data set. Its files lie in the installation's data folder, from where nothing is sent. */
+        DataSet: {
+            /** @description From 1 on; its folder's name. */
+            readonly number: number;
+            /**
+             * Model
+             * @description The model that may learn from it.
+             */
+            readonly model_name: string;
+            /** @description Of all that it holds: the manifest's rows and every file's hash. */
+            readonly sha256: string;
+            /**
+             * Test set
+             * @description Of the installation's own test set, as far as it is in here.
+             */
+            readonly held_out_sha256: string;
+            /** @description The number of scans. */
+            readonly scans: number;
+            /** @description The number of patients. */
+            readonly patients: number;
+            /** @description For each label the number of scans in each split: train, val and test. */
+            readonly labels: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+            /** @description What it holds, lacks and leaves out, as sentences. */
+            readonly told: string[];
+            /**
+             * Made
+             * Format: date-time
+             */
+            readonly made_at: string;
+        };
+        /** @description The data sets, newest first, the last 100 of them; whether an export is under way, and what came of the last. */
+        DataSets: {
+            under_way: boolean;
+            last: components["schemas"]["LastExport"] | null;
+            data_sets: components["schemas"]["DataSet"][];
         };
         /** @description Uploads of a day. */
         Day: {
@@ -1363,6 +1444,14 @@ export interface components {
             /** @description How many of these are of pictures that are doubtful. */
             doubtful: number;
         };
+        /** @description What came of the export that was asked for and done last. */
+        LastExport: {
+            /** Format: date-time */
+            done_at: string;
+            /** @description Of its data set; null where none was made. */
+            number: number | null;
+            said: string;
+        };
         /** @description The time from upload to prediction, in milliseconds. */
         Latency: {
             /** Format: double */
@@ -1406,6 +1495,28 @@ export interface components {
              * @default false
              */
             dry_run: boolean;
+        };
+        /** @description By which rules a data set is made; without a rule, the installation's own. */
+        NewDataSetRequest: {
+            /** @description Whose scans are taken. */
+            model?: string;
+            /** @description How many independent readers have to agree; 0: adjudicated scans alone. */
+            readers?: number;
+            /**
+             * Format: double
+             * @description What a reading counts that was not blind.
+             */
+            seen_weight?: number;
+            /**
+             * @description Take pictures whose pixels may hold text, too.
+             * @default false
+             */
+            with_text: boolean;
+            /**
+             * @description Take labels that the model doesn't know, too.
+             * @default false
+             */
+            any_label: boolean;
         };
         /** @enum {unknown} */
         NullEnum: null;
@@ -1503,6 +1614,10 @@ export interface components {
         Quality: {
             acceptable: boolean;
             reasons: string[];
+            /** @description What this rests on: grey levels (`black`, `median`, `white`), `sharpness` and how `layered` it is. Null in predictions of versions that didn't say. */
+            measures: {
+                [key: string]: number;
+            } | null;
         };
         /** @description All scans by their status, whatever day they are of. */
         Queue: {
@@ -1514,6 +1629,14 @@ export interface components {
              * @description Null in de-identified data.
              */
             oldest_queued: string | null;
+        };
+        /** @description The same of a reader. */
+        ReaderReadingChanges: {
+            model_right: components["schemas"]["ChangedReadings"];
+            model_wrong: components["schemas"]["ChangedReadings"];
+            /** @description Changed to the model's answer after others' readings were shown, too; in none of the counts. */
+            after_others: number;
+            reader: string;
         };
         /** @description How far what two readers drew is the same. */
         ReadersDice: {
@@ -1547,6 +1670,17 @@ export interface components {
             heatmap: components["schemas"]["HeatmapOverlap"][];
             adjudication: components["schemas"]["Adjudication"] | null;
             may_adjudicate: boolean;
+        };
+        /**
+         * @description How readings were changed where the model is right, and where it is wrong.
+         *
+         *     Right is what an adjudicator settled, or what enough others name who read the scan blind.
+         */
+        ReadingChanges: {
+            model_right: components["schemas"]["ChangedReadings"];
+            model_wrong: components["schemas"]["ChangedReadings"];
+            /** @description Changed to the model's answer after others' readings were shown, too; in none of the counts. */
+            after_others: number;
         };
         /** @description The next step, with its reasons and sources. */
         Recommendation: {
@@ -2242,6 +2376,8 @@ export interface components {
             /** @description Address of the en-face image; null without one. */
             readonly enface: string | null;
             readonly enface_size: components["schemas"]["EnfaceSize"] | null;
+            /** @description The eye that the en-face image suggests, by where its optic disc seems to lie; empty when unsure. It is a reason to ask, and no finding. */
+            readonly eye_in_picture: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             /** @description Whether nothing waits for the model server any more. */
             readonly complete: boolean;
             readonly statuses: components["schemas"]["StatusCounts"];
@@ -2670,6 +2806,53 @@ export interface operations {
             "5XX": components["responses"]["Error"];
         };
     };
+    data_sets_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataSets"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    data_sets_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewDataSetRequest"];
+            };
+        };
+        responses: {
+            /** @description The worker makes it; ask again what has come of it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataSets"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
     exports_create: {
         parameters: {
             query?: {
@@ -2832,7 +3015,7 @@ export interface operations {
                  */
                 eye?: "OD" | "OS";
                 model_version?: string;
-                ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state";
+                ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state" | "useful";
                 /** @description Number of results to return per page. */
                 page_size?: number;
                 /** @description Finds nothing in de-identified data. */
