@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.gates",
     "webapp.drift",
     "webapp.rollouts",
     "webapp.servers",
@@ -174,6 +175,8 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/page/assets/.+-[\w-]{8}\.\w+$"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # other sites have no business with them
 MEDIA_ROOT = DATA_DIR / "media"
+# S3 in its place; what comes in is gathered in MEDIA_ROOT all the same.
+MEDIA = _GIVEN.media
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 if HTTPS:  # A name with this prefix is set by this host alone, and never without TLS: browsers see to it.
@@ -245,7 +248,7 @@ SPECTACULAR_SETTINGS = {
         "StateEnum": "webapp.recommendations.answers.State",
         "StatusEnum": "webapp.scans.models.Status",
         "SendingStatusEnum": "webapp.pacs.models.Status",
-        "EyeEnum": "webapp.scans.models.Eye",  # of `eye` and `eye_in_file`
+        "EyeEnum": "webapp.scans.models.Eye",  # of `eye`, `eye_in_file` and `eye_in_picture`
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -321,6 +324,11 @@ CELERY_BEAT_SCHEDULE = {
     "predict-again": {"task": "rollouts.predict_again", "schedule": 5.0, "options": {"expires": 5}},
     "take-in-decisions": {"task": "servers.take_in", "schedule": 30.0, "options": {"expires": 30}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "put-in-order": {
+        "task": "learning.put_in_order",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "watch-drift": {
         "task": "drift.watch",
         "schedule": timedelta(minutes=10),

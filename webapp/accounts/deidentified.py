@@ -51,7 +51,9 @@ FIELDS: dict[str, Shown] = {
     ),
     "target": Shown.INSIDE,
     # Of the file's pixels.
-    **dict.fromkeys(("width", "height", "deep_black", "deep_white", "eye_in_file"), Shown.AS_IT_IS),
+    **dict.fromkeys(
+        ("width", "height", "deep_black", "deep_white", "eye_in_file", "eye_in_picture"), Shown.AS_IT_IS
+    ),
     # Of the model, its card and the guideline.
     **dict.fromkeys(
         ("status", "failure", "prediction", "confidence", "probabilities", "regions"), Shown.AS_IT_IS

@@ -128,6 +128,7 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         ("Uploaded", f"{known['timestamp']:%Y-%m-%d %H:%M} UTC" if known["timestamp"] else ""),
         *entered,
         ("Eye in the file", f"{scan.eye_in_file}, which is not the one above" if _contradicts(scan) else ""),
+        ("Eye in the en-face image", _eye_in_picture(scan)),
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
         ("B-scan", _in_volume(scan)),
@@ -138,6 +139,12 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         ("Heat map", scan.gradcam_label),
         ("File (SHA-256)", known["sha256"]),
     ]
+
+
+def _eye_in_picture(scan: Scan) -> str:
+    """What a volume's en-face image suggests, where that is another eye than people say."""
+    found = scan.volume.eye_in_picture if scan.volume else ""
+    return f"perhaps {found}, which is not the one above" if scan.eye and found and found != scan.eye else ""
 
 
 def _contradicts(scan: Scan) -> bool:

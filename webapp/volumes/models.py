@@ -33,6 +33,10 @@ class Volume(models.Model):
     enface_width = models.PositiveIntegerField(default=0, help_text="In pixels.")
     enface_height = models.PositiveIntegerField(default=0, help_text="In pixels.")
 
+    eye_in_picture = models.CharField(
+        max_length=2, blank=True, help_text="The eye that the en-face image suggests; empty when unsure."
+    )
+
     complete = models.BooleanField(
         default=False,
         help_text="Whether nothing waits for the model server, and the B-scan that leads is chosen.",

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 
+from imaging import laterality
 from imaging.decoding import NOTHING, Given, examine_files, is_volume
 from imaging.errors import ImageError
 from imaging.png import encode_png
@@ -56,6 +57,7 @@ class Kept:
     deep: dict[int, KeptDeep] = field(default_factory=dict)
     enface: str = ""
     enface_size: tuple[int, int] = (0, 0)
+    eye_in_picture: str = ""
 
     def discard(self) -> None:
         """Remove all that was stored."""
@@ -193,6 +195,7 @@ def keep(examined: ExaminedVolume, ends: float | None, subject: str = "") -> Kep
             height, width = enface.shape[:2]
             writing.append(storage.begin_to_save(encode_png(enface)))
             kept.enface, kept.enface_size = writing[-1].name, (width, height)
+            kept.eye_in_picture = laterality.eye_of(examined, enface)
         while writing:
             writing.popleft().wait()
     except BaseException:
@@ -291,6 +294,7 @@ def told(examined: ExaminedVolume, kept: Kept) -> dict[str, Any]:
         "enface_name": kept.enface,
         "enface_width": kept.enface_size[0],
         "enface_height": kept.enface_size[1],
+        "eye_in_picture": kept.eye_in_picture,
     }
 
 

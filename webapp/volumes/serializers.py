@@ -15,7 +15,7 @@ from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.api.errors import TooLarge
 from webapp.recommendations.answers import State
-from webapp.scans.models import Scan, Status
+from webapp.scans.models import Eye, Scan, Status
 from webapp.scans.request_serializers import FileSerializer
 from webapp.volumes.leads import chosen_of
 from webapp.volumes.models import Volume
@@ -183,6 +183,10 @@ class VolumeSerializer(DeIdentified, serializers.Serializer[Any]):
     )
     enface = serializers.SerializerMethodField(help_text="Address of the en-face image; null without one.")
     enface_size = serializers.SerializerMethodField()
+    eye_in_picture = serializers.SerializerMethodField(
+        help_text="The eye that the en-face image suggests, by where its optic disc seems to lie; empty when unsure. It is a "
+        "reason to ask, and no finding."
+    )
     complete = serializers.SerializerMethodField(
         help_text="Whether nothing waits for the model server any more."
     )
@@ -227,6 +231,10 @@ class VolumeSerializer(DeIdentified, serializers.Serializer[Any]):
         if not volume.enface_name:
             return None
         return {"width": volume.enface_width, "height": volume.enface_height}
+
+    @extend_schema_field(serializers.ChoiceField(choices=Eye.choices, allow_blank=True))
+    def get_eye_in_picture(self, volume: Volume) -> str:
+        return volume.eye_in_picture or ""  # the version before stores none
 
     def get_complete(self, volume: Volume) -> bool:
         return volume.complete and all(scan.status != Status.QUEUED for scan in self._scans)

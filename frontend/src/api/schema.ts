@@ -169,6 +169,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/data-sets/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The data sets, newest first, and how far an export has come. */
+        get: operations["data_sets_retrieve"];
+        put?: never;
+        /**
+         * @description Freeze the scans whose label is settled as a data set. The worker does it, in seconds to minutes.
+         *
+         *     409 (`data_set_refused`) where no label is settled, or all settled scans are of one patient. 503 while another
+         *     export is under way.
+         */
+        post: operations["data_sets_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/exports/": {
         parameters: {
             query?: never;
@@ -1108,6 +1131,46 @@ export interface components {
             automation_bias: components["schemas"]["AutomationBias"] | null;
             latency_ms: components["schemas"]["Latency"] | null;
         };
+        /** @description A frozen data set. Its files lie in the installation's data folder, from where nothing is sent. */
+        DataSet: {
+            /** @description From 1 on; its folder's name. */
+            readonly number: number;
+            /**
+             * Model
+             * @description The model that may learn from it.
+             */
+            readonly model_name: string;
+            /** @description Of all that it holds: the manifest's rows and every file's hash. */
+            readonly sha256: string;
+            /**
+             * Test set
+             * @description Of the installation's own test set, as far as it is in here.
+             */
+            readonly held_out_sha256: string;
+            /** @description The number of scans. */
+            readonly scans: number;
+            /** @description The number of patients. */
+            readonly patients: number;
+            /** @description For each label the number of scans in each split: train, val and test. */
+            readonly labels: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+            /** @description What it holds, lacks and leaves out, as sentences. */
+            readonly told: string[];
+            /**
+             * Made
+             * Format: date-time
+             */
+            readonly made_at: string;
+        };
+        /** @description The data sets, newest first, the last 100 of them; whether an export is under way, and what came of the last. */
+        DataSets: {
+            under_way: boolean;
+            last: components["schemas"]["LastExport"] | null;
+            data_sets: components["schemas"]["DataSet"][];
+        };
         /** @description Uploads of a day. */
         Day: {
             /** Format: date */
@@ -1381,6 +1444,14 @@ export interface components {
             /** @description How many of these are of pictures that are doubtful. */
             doubtful: number;
         };
+        /** @description What came of the export that was asked for and done last. */
+        LastExport: {
+            /** Format: date-time */
+            done_at: string;
+            /** @description Of its data set; null where none was made. */
+            number: number | null;
+            said: string;
+        };
         /** @description The time from upload to prediction, in milliseconds. */
         Latency: {
             /** Format: double */
@@ -1424,6 +1495,28 @@ export interface components {
              * @default false
              */
             dry_run: boolean;
+        };
+        /** @description By which rules a data set is made; without a rule, the installation's own. */
+        NewDataSetRequest: {
+            /** @description Whose scans are taken. */
+            model?: string;
+            /** @description How many independent readers have to agree; 0: adjudicated scans alone. */
+            readers?: number;
+            /**
+             * Format: double
+             * @description What a reading counts that was not blind.
+             */
+            seen_weight?: number;
+            /**
+             * @description Take pictures whose pixels may hold text, too.
+             * @default false
+             */
+            with_text: boolean;
+            /**
+             * @description Take labels that the model doesn't know, too.
+             * @default false
+             */
+            any_label: boolean;
         };
         /** @enum {unknown} */
         NullEnum: null;
@@ -2283,6 +2376,8 @@ export interface components {
             /** @description Address of the en-face image; null without one. */
             readonly enface: string | null;
             readonly enface_size: components["schemas"]["EnfaceSize"] | null;
+            /** @description The eye that the en-face image suggests, by where its optic disc seems to lie; empty when unsure. It is a reason to ask, and no finding. */
+            readonly eye_in_picture: components["schemas"]["EyeEnum"] | components["schemas"]["BlankEnum"];
             /** @description Whether nothing waits for the model server any more. */
             readonly complete: boolean;
             readonly statuses: components["schemas"]["StatusCounts"];
@@ -2711,6 +2806,53 @@ export interface operations {
             "5XX": components["responses"]["Error"];
         };
     };
+    data_sets_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataSets"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    data_sets_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewDataSetRequest"];
+            };
+        };
+        responses: {
+            /** @description The worker makes it; ask again what has come of it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataSets"];
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
     exports_create: {
         parameters: {
             query?: {
@@ -2873,7 +3015,7 @@ export interface operations {
                  */
                 eye?: "OD" | "OS";
                 model_version?: string;
-                ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state";
+                ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state" | "useful";
                 /** @description Number of results to return per page. */
                 page_size?: number;
                 /** @description Finds nothing in de-identified data. */

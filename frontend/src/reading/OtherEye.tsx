@@ -2,16 +2,21 @@ import { Alert, Button, Text } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 
 import { useChangeScan } from "../api/scans";
-import type { Scan } from "../api/types";
+import type { Eye, Scan } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { texts } from "../texts";
 
-/** Warns while people and file name different eyes, and asks who may change it. Nothing while they agree. */
-export function OtherEye({ scan }: { scan: Scan }) {
+/**
+ * Warns while people and the file, or the en-face image, name different eyes, and asks who may change it. Nothing while
+ * they agree.
+ */
+export function OtherEye({ scan, inPicture = "" }: { scan: Scan; inPicture?: Eye }) {
   const { id, eye, eye_in_file: inFile, may_change } = scan;
   const change = useChangeScan(id);
-  if (!eye || !inFile || eye === inFile) return null;
+  const other = inFile && inFile !== eye ? inFile : inPicture;
+  if (!eye || !other || eye === other) return null;
   const words = texts.reading.otherEye;
+  const { eyes } = texts.common;
   return (
     <Alert
       m="xs"
@@ -22,16 +27,17 @@ export function OtherEye({ scan }: { scan: Scan }) {
       role="alert"
       data-testid="other-eye"
     >
-      <Text size="sm">{words.help(texts.common.eyes[eye], texts.common.eyes[inFile])}</Text>
+      {inFile && inFile !== eye && <Text size="sm">{words.help(eyes[eye], eyes[inFile])}</Text>}
+      {inPicture && inPicture !== eye && <Text size="sm">{words.picture(eyes[eye], eyes[inPicture])}</Text>}
       {may_change && (
         <Button
           size="compact-sm"
           variant="default"
           mt={6}
           loading={change.isPending}
-          onClick={() => change.mutate({ eye: inFile })}
+          onClick={() => change.mutate({ eye: other })}
         >
-          {words.change(texts.common.eyes[inFile])}
+          {words.change(eyes[other])}
         </Button>
       )}
       {change.error && <ProblemAlert error={change.error} />}

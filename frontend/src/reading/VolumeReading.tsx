@@ -136,7 +136,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
       </div>
       <div className={classes.panel}>
         <Actions scan={lead} />
-        <OtherEye scan={lead} />
+        <OtherEye scan={lead} inPicture={volume.eye_in_picture} />
         {leadAnswers && <VolumeAnswer volume={volume} stack={stack} />}
         <Section title={texts.volume.enfaceTitle}>
           <EnFace volume={volume} scans={scans} stack={stack} revealed={leadAnswers} />

@@ -16,6 +16,7 @@ from django.db import connection
 from PIL import Image
 from rest_framework.response import Response
 
+from imaging.laterality import suggested
 from tests.dicom_files import written
 from tests.images import bscan, encoded, png_bytes
 from tests.services import ModelServer
@@ -23,6 +24,10 @@ from tests.volume_files import bscans, localizer, opt, zipped
 from tests.volumes import tiff_of, tiff_volume
 from tests.waiting import wait_for
 from tests.webapp.conftest import Clients
+from tests.webapp.report_text import report_text
+from training.simulator.enface import ENFACE_UM
+from training.simulator.volume_writing import as_zip
+from training.simulator.volumes import simulate_volume
 from webapp.accounts.models import User
 from webapp.api.limits import limit_of
 from webapp.scans import prediction, storage
@@ -58,6 +63,26 @@ def test_a_volume_is_kept_whole_and_answered_with_its_middle(
         picture = api(clinician).get(scan["image_path"])
         stored = np.asarray(Image.open(io.BytesIO(picture.getvalue())))
         assert np.array_equal(stored, bscan(96, 64, seed=each["place"]))
+
+
+def test_what_the_enface_image_suggests_of_the_eye_is_kept(
+    away: None, clinician: User, researcher: User, upload: Upload, api: Clients
+) -> None:
+    drawn = (simulate_volume("NORMAL", 8, number, 2, (124, 128)) for number in range(8))
+    sure = next(each for each in drawn if suggested(each.enface, ENFACE_UM))
+    other = {"OD": "OS", "OS": "OD"}[sure.eye]
+    answer = upload(clinician, as_zip(sure, 8, 0), eye=other)
+
+    assert answer.status_code == 202, answer.content
+    lead = answer.json()
+    assert (lead["eye"], lead["eye_in_file"]) == (other, sure.eye)
+    for user, id in ((clinician, lead["volume"]["id"]), (researcher, None)):
+        seen = id or api(user).get("/api/v1/scans/").json()["results"][0]["volume"]["id"]
+        assert api(user).get(f"{PATH}{seen}/").json()["eye_in_picture"] == sure.eye
+    scan = Scan.objects.get(pk=lead["id"])
+    assert f"Eye in the en-face image: perhaps {sure.eye}" in report_text(api, clinician, scan)
+    plain = upload(clinician, tiff_volume(3)).json()["volume"]["id"]
+    assert api(clinician).get(f"{PATH}{plain}/").json()["eye_in_picture"] == ""
 
 
 def test_lists_have_one_scan_of_a_volume_and_all_when_asked(

@@ -142,6 +142,8 @@ export const reading = {
     title: "Which eye is it?",
     help: (entered: string, inFile: string) =>
       `${entered} was entered; the file says ${inFile}. Is it the right file, and of the right patient?`,
+    picture: (entered: string, inPicture: string) =>
+      `${entered} was entered; where the optic disc seems to lie, the en-face image shows ${inPicture}. It may be wrong: look for yourself.`,
     change: (eye: string) => `Change it to ${eye}`,
   },
   details: "Details",
