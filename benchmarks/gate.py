@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CHAMPION = ROOT / "model_store" / "retina-oct" / "2.1.0"
 NUMBERS_NAME, FIGURE_NAME = "gate.json", "gate.svg"
 SHARE_TESTED = 0.6
-MASKED = 5
-"""Scans of each label on which heat maps are compared."""
+MASKED, STRANGERS = 4, 6
+"""Scans of each label on which heat maps are compared, and strangers of each kind."""
 COLOURS = {True: "#2f9e6e", False: "#c0392b", None: "#d7dde3"}
 
 
@@ -99,7 +99,9 @@ def judge(
     from training.gate.margins import read_margins
 
     margins = read_margins()
-    drawn = dataclasses.replace(margins.simulated, per_label=simulated, masked_per_label=MASKED)
+    drawn = dataclasses.replace(
+        margins.simulated, per_label=simulated, masked_per_label=MASKED, strangers_per_kind=STRANGERS
+    )
     margins = dataclasses.replace(
         margins, simulated=drawn, given=dataclasses.replace(margins.given, masked_per_label=MASKED)
     )
