@@ -63,6 +63,11 @@ def stores(data: Path) -> ModelStores:
     return stores_of(DataFolder(data), None)
 
 
+def where(stores: ModelStores) -> str:
+    """The places of model stores, in words."""
+    return " and ".join(places(stores))
+
+
 def gate_folder(data: Path, name: str, version: str) -> Path:
     """Where the gate writes what it found."""
     return data / "learning" / "gates" / name / version

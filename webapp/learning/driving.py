@@ -136,10 +136,9 @@ class Driver:
                 version=next_version(card.version, taken),
             )
         folder = stores.holder(run.model_name, run.from_version)
-        places = " and ".join(str(place) for place in stores.folders)
         if folder is None:
             raise StepFailed(
-                f"{run.model_name} {run.from_version} answers, but its weights are not in {places}. The trainer needs the "
+                f"{run.model_name} {run.from_version} answers, but its weights are not in {processes.where(stores)}. The trainer needs the "
                 "model store of the model server."
             )
         try:
