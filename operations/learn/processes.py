@@ -10,7 +10,7 @@ from pathlib import Path
 
 from operations.processes import GuardedProcess, last_lines
 from operations.stack.folder import DataFolder
-from operations.stack.stores import stores_of
+from operations.stack.stores import places, stores_of
 from serving.stores import ModelStores
 
 ROOT = Path(__file__).resolve().parents[2]
