@@ -33,6 +33,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         "benchmarks.beside",
     ),
     "soak": Benchmark("memory of the model server under steady load", "benchmarks.soak"),
+    "drift": Benchmark(
+        "how soon drift is noticed, and how often it is where there is none", "benchmarks.drift"
+    ),
     "faults": Benchmark(
         "whether anything is lost while services die, freeze and are cut off", "benchmarks.faults"
     ),
@@ -52,9 +55,17 @@ BENCHMARKS: dict[str, Benchmark] = {
         "the page in a browser: from a drop to its answer, a long worklist, many shapes",
         "benchmarks.page_speed",
     ),
+    "gate": Benchmark(
+        "whether the gate refuses ten bad candidates, each for its reason, and passes ten good ones",
+        "benchmarks.gate",
+    ),
     "training": Benchmark(
         "scans a second of a training, beside timm's loader or timm's own script",
         "benchmarks.training_throughput",
+    ),
+    "learning": Benchmark(
+        "how many labels it takes to learn, by the order in which readers are given scans",
+        "benchmarks.learning",
     ),
     "gpu": Benchmark(
         "the CUDA path in 8 minutes: right answers, speed, TorchServe and training on a GPU", "benchmarks.gpu"

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import field
 from typing import Annotated, Any
 
+from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
-from handlers.checks import STRICT, Composed, Count, Line, OneOf, Sha256, Share
+from handlers.checks import STRICT, Composed, Count, Line, OneOf, Sha256, Share, must
 
 STATISTICS_NAME = "statistics.safetensors"
 """The statistics' file beside a model's weights."""
@@ -34,12 +35,33 @@ class CalibrationScans:
 
 
 @dataclass(frozen=True, config=STRICT)
+class ReferenceFacts:
+    """What later scans are compared with, to notice drift: home scans, one of each of `patients`.
+
+    `quantiles` has for the confidence, and for each measure of a picture's quality, values at equal steps from the
+    lowest to the highest. Familiarity needs none: at home it is distributed evenly by its definition.
+    """
+
+    patients: Annotated[int, Ge(1), must("a whole number, 1 or greater")]
+    quantiles: dict[Line, tuple[float, ...]]
+
+    def check(self) -> None:
+        """Raise ValueError, naming the field, for quantiles that are no distribution."""
+        for name, values in self.quantiles.items():
+            if len(values) < 2 or list(values) != sorted(values):
+                raise ValueError(
+                    f"statistics.reference.quantiles.{name} must be ascending, and two numbers or more"
+                )
+
+
+@dataclass(frozen=True, config=STRICT)
 class StatisticsFacts:
     """The card's part about statistics.safetensors, whose hash is `sha256`.
 
     A scan counts as known if its familiarity is at least `known_from` (0 to 1). `figures` are the metrics of all this.
     `nearest` describes the reference scans in the file, in their order. `outliers` has the number of scans of other
-    diseases, by label, from which the outliers' direction was learnt; it is empty if there were none.
+    diseases, by label, from which the outliers' direction was learnt; it is empty if there were none. `reference` is None
+    in cards of versions before it.
     """
 
     sha256: Sha256
@@ -50,10 +72,13 @@ class StatisticsFacts:
     figures: dict[str, Any] = field(default_factory=dict)
     nearest: tuple[Line, ...] = ()
     outliers: dict[str, Count] = field(default_factory=dict)
+    reference: ReferenceFacts | None = None
 
     def check_labels(self, labels: Collection[str]) -> None:
         """Raise ValueError, naming the field, for a label that is missing or not one of `labels`."""
         check_known(self.sets.least, "statistics.sets.least", labels)
+        if self.reference:
+            self.reference.check()
         check_known(self.calibrated_on, "statistics.calibrated_on", labels)
         for label in labels:
             if label not in self.sets.least:

@@ -33,42 +33,75 @@ MIN_SHARPNESS = 0.1
 """Least ratio of fine detail to contrast (0.20 and more; 0.04 after a Gaussian blur of 4 pixels)."""
 EDGE_BLUR = 3.0
 """Standard deviation in pixels, so that speckle is not taken for edges."""
+DIGITS = 6
+
+
+class Measures(TypedDict):
+    """What the judgement rests on, for comparing the images of one time with those of another.
+
+    `black`, `median` and `white` are the grey levels (0 to 255) that 1, 50 and 99 % of the pixels don't exceed.
+    `sharpness` is the ratio of fine detail to contrast, `layered` the share of horizontal edges among all (0 to 1).
+    """
+
+    black: float
+    median: float
+    white: float
+    sharpness: float
+    layered: float
 
 
 class Quality(TypedDict):
-    """Whether the image is fit to be read, and the reasons if not, as sentences."""
+    """Whether the image is fit to be read, the reasons if not, as sentences, and what was measured."""
 
     acceptable: bool
     reasons: list[str]
+    measures: Measures
 
 
 def quality(pixels: Rgb) -> Quality:
     """Judge a uint8 RGB image (height, width, 3)."""
-    reasons = list(_reasons(pixels))
-    return Quality(acceptable=not reasons, reasons=reasons)
+    small = _small(pixels)
+    measures = _measures(small)
+    reasons = list(_reasons(pixels, small, measures))
+    return Quality(acceptable=not reasons, reasons=reasons, measures=measures)
 
 
-def _reasons(pixels: Rgb) -> Iterator[str]:
+def _small(pixels: Rgb) -> Rgb:
+    height, width = pixels.shape[:2]
+    shrink = min(1.0, LOOKED_AT_SIDE / max(height, width))
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _measures(small: Rgb) -> Measures:
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    black, median, white = _percentiles(grey, (0.01, 0.5, 0.99))
+    contrast = float(grey.std())
+    return Measures(
+        black=black,
+        median=median,
+        white=white,
+        sharpness=round(float(cv2.Laplacian(grey, cv2.CV_32F).std()) / contrast, DIGITS) if contrast else 0.0,
+        layered=round(_layered(grey), DIGITS),
+    )
+
+
+def _reasons(pixels: Rgb, small: Rgb, measures: Measures) -> Iterator[str]:
     height, width = pixels.shape[:2]
     if min(height, width) < MIN_DETAIL_SIDE:
         yield f"The image is too small: {width} × {height} pixels, and each side should have {MIN_DETAIL_SIDE}."
-    shrink = min(1.0, LOOKED_AT_SIDE / max(height, width))
-    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     if _colour(small) > MAX_COLOUR:
         yield "The image is coloured; OCT B-scans are grey."
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    black, median, white = _percentiles(grey, (0.01, 0.5, 0.99))
-    if white < DARKEST_WHITE:
+    if measures["white"] < DARKEST_WHITE:
         yield "The image is too dark."
-    if median > BRIGHTEST_MEDIAN:
+    if measures["median"] > BRIGHTEST_MEDIAN:
         yield "The image is mostly bright; the background of an OCT B-scan is dark."
-    if white - black < MIN_CONTRAST:
+    if measures["white"] - measures["black"] < MIN_CONTRAST:
         yield "The image has too little contrast."
         return
-    if float(cv2.Laplacian(grey, cv2.CV_32F).std()) < MIN_SHARPNESS * float(grey.std()):
+    if measures["sharpness"] < MIN_SHARPNESS:
         yield "The image is blurred."
-    if _layered(grey) < MIN_LAYERED:
+    if measures["layered"] < MIN_LAYERED:
         yield "The image shows no horizontal layers as an OCT B-scan does."
 
 

@@ -58,6 +58,8 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.gates",
+    "webapp.drift",
     "webapp.rollouts",
     "webapp.servers",
     "webapp.receiver",
@@ -173,6 +175,8 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/page/assets/.+-[\w-]{8}\.\w+$"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # other sites have no business with them
 MEDIA_ROOT = DATA_DIR / "media"
+# S3 in its place; what comes in is gathered in MEDIA_ROOT all the same.
+MEDIA = _GIVEN.media
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 if HTTPS:  # A name with this prefix is set by this host alone, and never without TLS: browsers see to it.
@@ -320,6 +324,16 @@ CELERY_BEAT_SCHEDULE = {
     "predict-again": {"task": "rollouts.predict_again", "schedule": 5.0, "options": {"expires": 5}},
     "take-in-decisions": {"task": "servers.take_in", "schedule": 30.0, "options": {"expires": 30}},
     "seal-audit": {"task": "audit.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "put-in-order": {
+        "task": "learning.put_in_order",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
+    "watch-drift": {
+        "task": "drift.watch",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "export-asked": {"task": "learning.export_asked", "schedule": 5.0, "options": {"expires": 5}},
     **(
         {

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ SETTLE_TIMEOUT_S = 240.0
 """A stack that was killed starts again, and the worker looks at a canary every 20 s."""
 POLL_S = 0.25
 REQUEST_TIMEOUT_S = 60.0
+MOST_TRIES = 4
+"""Of a round: on a machine that is slow for both versions, a canary may seem to be the slower one by chance."""
 MOST_PAUSE_S = 2.5
 """A step's command takes about so long: a victim dies at a random moment of it."""
 HEAT_DIFFERS = 2.0
@@ -176,6 +178,31 @@ class VersionsSubject:
             }
         except (ServingError, OperationsError, KeyError):
             return False
+
+    def take(self, step: Step) -> bool:
+        """Take a step and wait for its state; False if a guardrail has stopped the canary meanwhile.
+
+        Raises BenchmarkError for any other state.
+        """
+        before = self.state()
+        ran = self.run(*step.words, check=False)
+        after = step.after(before)
+        stopped = replace(before, canary=0.0, withdrawn=before.withdrawn | {self.challenger})
+        may_be_stopped = before.canary > 0 or after.canary > 0
+        if ran.returncode and not (may_be_stopped and self.state() == stopped):
+            raise BenchmarkError(f"models {' '.join(step.words)}: {ran.stderr.strip()}")
+        wanted = (after, stopped) if may_be_stopped else (after,)
+        return self.settled(*wanted) == after
+
+    def round(self) -> int:
+        """Take all steps; returns how often a guardrail stopped the canary, so that they were begun anew.
+
+        Raises BenchmarkError if that happens again and again.
+        """
+        for stopped in range(MOST_TRIES):
+            if all(self.take(step) for step in self.steps()):
+                return stopped
+        raise BenchmarkError(f"Guardrails stopped the canary: {self.run('trials', check=False).stdout}")
 
     def settled(self, *wanted: VersionsState) -> VersionsState:
         """Wait until the stack is whole and in one of the states. Raises BenchmarkError with the state it is in."""

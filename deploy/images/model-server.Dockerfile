@@ -13,7 +13,7 @@ ARG COMPILER=0
 # The compiler is Debian's of the day; nothing that is built with it leaves the machine.
 # hadolint ignore=DL3008
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin retinote \
- && install -d -o retinote -g retinote -m 0700 /app /app/var /run/retinote /run/retinote/key /run/retinote/calibration \
+ && install -d -o retinote -g retinote -m 0700 /app /app/var /app/store /run/retinote /run/retinote/key /run/retinote/calibration \
  && if [ "$COMPILER" = 1 ]; then \
       apt-get update -qq && apt-get install -y -qq --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*; \
     fi

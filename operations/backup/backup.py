@@ -73,11 +73,12 @@ def _snapshot(
 ) -> tuple[list[Collection], media.Links]:
     """Write all documents of one moment to `work/documents`, and link the files that they name."""
     links: media.Links | None = None
+    images = media.elsewhere()
     target = work / "documents"
     for attempt in range(MAX_ROUNDS):
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(mode=0o700)
-        earlier, links = links, media.Links(folder, work / f"media-{attempt}", links)
+        earlier, links = links, media.Links(folder, work / f"media-{attempt}", links, images)
         seen = 0
 
         def note(document: bytes, links: media.Links = links) -> None:

@@ -1,7 +1,8 @@
 """The image files of one moment, kept by hard links, so that files which are deleted meanwhile get into the backup.
 
 Image files never change: they are written under a random name before a document names them, and deleted after that
-document. A second hard link keeps a file and costs no space.
+document. A second hard link keeps a file and costs no space. Images in S3 (RETINOTE_MEDIA) are fetched into the same
+place, which needs room for all of them.
 """
 
 import errno
@@ -9,12 +10,15 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from operations.backup.errors import BackupError
 from operations.backup.manifest import Files
+from serving.shared.errors import StoreMissing
+from serving.shared.place import s3_at
+from serving.shared.s3 import S3Objects
 
 IMAGES = "scans"
 NAMED = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}\.(?:png|jpg|dcm)")
@@ -22,6 +26,8 @@ NAMED = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}\.(?:png|jpg|dcm)")
 (webapp/scans/storage.py)."""
 UNFINISHED = ".partial"
 LOST_AND_FOUND = "lost+found"
+MEDIA_VARIABLE = "RETINOTE_MEDIA"
+"""The variable with the URL of the images in S3."""
 NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 """Errors of file systems without hard links, or with too many of them."""
 
@@ -49,15 +55,36 @@ def workspace(media: Path, name: str) -> Iterator[Path]:
         os.close(lock)
 
 
+def elsewhere(variables: Mapping[str, str] = os.environ) -> S3Objects | None:
+    """The images in S3; None if they are in the media folder. Raises ServingError for a URL that is none."""
+    url = variables.get(MEDIA_VARIABLE)
+    return s3_at(url, "store of images") if url else None
+
+
+def upload(new: Path, images: S3Objects) -> None:
+    """Move restored images to S3, where none of them was before: their names are random. Raises StoreError."""
+    for path in sorted((new / IMAGES).rglob("*")):
+        if path.is_file():
+            images.send(path, path.relative_to(new).as_posix())
+            path.unlink()
+
+
 class Links:
     """A folder with links to the files that documents name."""
 
-    def __init__(self, media: Path, folder: Path, earlier: "Links | None" = None) -> None:
+    def __init__(
+        self,
+        media: Path,
+        folder: Path,
+        earlier: "Links | None" = None,
+        elsewhere: S3Objects | None = None,
+    ) -> None:
         self.folder = folder
         self.missing: set[str] = set()
         """Names of missing files."""
         self._media = media
         self._earlier = earlier
+        self._elsewhere = elsewhere
         folder.mkdir(mode=0o700)
 
     def add_named_in(self, document: bytes) -> None:
@@ -82,8 +109,22 @@ class Links:
     def _add_image(self, name: str) -> None:
         inside = Path(IMAGES, name[:2], name)
         sources = [self._media / inside] + ([self._earlier.folder / inside] if self._earlier else [])
-        if not any(self._link(source, self.folder / inside) for source in sources):
+        target = self.folder / inside
+        if not (any(self._link(source, target) for source in sources) or self._fetch(inside, target)):
             self.missing.add(name)
+
+    def _fetch(self, inside: Path, target: Path) -> bool:
+        """Fetch an image from S3. Returns False if it is missing there, or images are not in S3."""
+        if self._elsewhere is None:
+            return False
+        partial = target.with_suffix(UNFINISHED)
+        try:
+            self._elsewhere.fetch(inside.as_posix(), partial)
+        except StoreMissing:
+            partial.unlink(missing_ok=True)
+            return False
+        partial.rename(target)
+        return True
 
     @staticmethod
     def _link(source: Path, target: Path) -> bool:

@@ -20,6 +20,7 @@ from operations.backup.errors import BackupError, reason
 from operations.backup.manifest import Manifest
 from operations.backup.rights import Withheld, withhold
 from operations.stack.folder import DataFolder, make_private
+from serving.errors import ServingError
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,13 @@ def _record(
 
 def _check_empty(data: DataFolder, database: documents.AnyDatabase) -> None:
     documents_there, files_there = documents.count(database), media.count(data.media).count
+    place: object = data.media
+    if images := media.elsewhere():
+        files_there, place = files_there + len(images.names("")), images.place
     if documents_there or files_there:
         raise BackupError(
             f"There are {documents_there} documents in the database {database.name} and {files_there} files in "
-            f"{data.media} already. --replace puts the backup in their place; what is there is lost then."
+            f"{place} already. --replace puts the backup in their place; what is there is lost then."
         )
 
 
@@ -101,7 +105,7 @@ def _switch(data: DataFolder, database: documents.AnyDatabase, manifest: Manifes
     new, old = work / "media", work / "replaced"
     new.mkdir(mode=0o700, exist_ok=True)
     steps: list[tuple[str, Callable[[], None]]] = [
-        ("images", lambda: media.switch(new, data.media, old)),
+        ("images", lambda: _put_images(new, data.media, old)),
         ("documents", lambda: documents.switch(database, manifest.collections)),
         ("models", lambda: _put_models(data, work / "models")),
     ]
@@ -109,13 +113,20 @@ def _switch(data: DataFolder, database: documents.AnyDatabase, manifest: Manifes
     for name, step in steps:
         try:
             step()
-        except (OSError, PyMongoError) as error:
+        except (OSError, PyMongoError, ServingError) as error:
             why = reason(error) if isinstance(error, PyMongoError) else str(error)
             raise BackupError(
                 f"The backup is whole, but its {name} could not be put in place ({why}). In place so far: "
                 f"{', '.join(done) or 'nothing'}. Restore it again, with --replace, before anybody uses what is there."
             ) from error
         done.append(name)
+
+
+def _put_images(new: Path, folder: Path, old: Path) -> None:
+    """Put the images in place; in S3 beside those that were there, which the next sweep removes."""
+    if images := media.elsewhere():
+        media.upload(new, images)
+    media.switch(new, folder, old)
 
 
 def _put_models(data: DataFolder, models: Path) -> None:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from operations.processes import GuardedProcess, last_lines
 from operations.stack.folder import DataFolder
-from operations.stack.options import stores_of
+from operations.stack.stores import stores_of
 from serving.stores import ModelStores
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = ROOT / "cli.py"
 NICENESS = 15
 """What answers and what readers wait for comes first."""
+MOST_THREADS = 4
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 GRACE_S = 5.0
 """A training that ends within this time has written nothing by halves: all of its files are replaced as a whole."""
 GATE_PASSED, GATE_REFUSED = 0, 1
@@ -40,7 +42,7 @@ def fine_tuning(
     """Makes the candidate, or goes on with it."""
     words = ["fine-tune", "--model", base, "--data-set", data_set, "--out", out, "--version", version]
     words += ["--seed", seed, "--run", run, "--processes", processes]
-    words += ["--threads", threads] if threads else []
+    words += ["--threads", threads]
     words += ["--replay", *replay] if replay else []
     return [sys.executable, str(CLI), *map(str, words), *more]
 
@@ -66,9 +68,15 @@ def gate_folder(data: Path, name: str, version: str) -> Path:
     return data / "learning" / "gates" / name / version
 
 
-def start(command: Sequence[str], log: Path) -> GuardedProcess:
+def threads(wanted: int) -> int:
+    """How many threads to compute with; 0 for as many as there are cores, up to a few."""
+    return wanted or min(len(os.sched_getaffinity(0)), MOST_THREADS)
+
+
+def start(command: Sequence[str], log: Path, threads: int) -> GuardedProcess:
     """Start it, so that it yields to all else and ends when this process does, however that happens."""
     environment = dict(os.environ) | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+    environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     nice = ["nice", "-n", str(NICENESS)]
     return GuardedProcess.start(
         [*nice, *command], log=log, environment=environment, folder=ROOT, grace_s=GRACE_S

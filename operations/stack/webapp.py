@@ -54,6 +54,7 @@ django.setup()
 call_command("migrate", interactive=False)
 call_command("sweep_scans")
 call_command("publish_calibration")
+call_command("publish_test_set")
 """
 
 

@@ -17,3 +17,7 @@ class StoreFull(StoreError):
 
 class Changed(StoreError):
     """What was to be written has been written by somebody else meanwhile."""
+
+
+class StoreMissing(StoreError):
+    """There is no such object in the store."""

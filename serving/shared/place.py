@@ -27,8 +27,16 @@ def objects_at(url: str) -> Objects:
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return FolderObjects(Path(unquote(parts.path)))
-    if parts.scheme == "s3" and BUCKET.fullmatch(parts.netloc) and not (parts.query or parts.fragment):
-        return S3Objects(parts.netloc, unquote(parts.path))
+    if parts.scheme == "s3":
+        return s3_at(url)
     raise StoreError(
         f"'{url}' is no model store: write s3://BUCKET/PREFIX, or file:///FOLDER for a folder that machines share."
     )
+
+
+def s3_at(url: str, what: str = "model store") -> S3Objects:
+    """The objects in S3 at a URL. `what` is kept there. Raises StoreError if it is no such URL."""
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not BUCKET.fullmatch(parts.netloc) or parts.query or parts.fragment:
+        raise StoreError(f"'{url}' is no {what}: write s3://BUCKET/PREFIX.")
+    return S3Objects(parts.netloc, unquote(parts.path), what)

@@ -197,7 +197,7 @@ def test_a_cursor_that_nobody_was_given_leads_nowhere(
         with subtests.test(ascii(cursor)[:60]):
             for content in (json.dumps(cursor), f"p={cursor}", f"r=1&o=99999999999999999999&p={cursor}"):
                 key = base64.urlsafe_b64encode(content.encode()).decode()
-                for ordering in ("newest", "urgent", "uncertain", "disputed"):
+                for ordering in ("newest", "urgent", "uncertain", "disputed", "useful"):
                     answer = api(people.owner).get("/api/v1/scans/", {"ordering": ordering, "cursor": key})
                     assert answer.status_code == 404, (content, ordering)
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.int8 import COMPILED, INT8, TIME, condition, write_down
+from benchmarks.int8 import TIME, condition, write_down
 from benchmarks.report import Report
+from handlers.engines.settings import COMPILED, INT8
 from tests.stacks import retinote
 
 

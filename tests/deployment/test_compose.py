@@ -150,3 +150,20 @@ def test_the_receiver_listens_on_this_machine_alone_unless_told_otherwise() -> N
     assert receiver["ports"] == ["${RETINOTE_DICOM_ADDRESS:-127.0.0.1}:${RETINOTE_DICOM_PORT:-11112}:11112"]
     assert set(receiver["networks"]) == {"edge", "data"}
     assert not {"privileged", "cap_add", "read_only", "security_opt"} & receiver.keys()
+
+
+def test_several_model_servers_share_a_store_and_ask_for_no_key() -> None:
+    text = (ROOT / "deploy" / "model-store" / "compose.yml").read_text(encoding="utf-8")
+    shared = yaml.safe_load(text)
+    for name, service in shared["services"].items():
+        assert service["environment"]["RETINOTE_MODEL_STORE"] == "${RETINOTE_MODEL_STORE:-file:///app/store}"
+        assert "model-store:/app/store" in service["volumes"]
+        assert {*SERVICES[name]["networks"], "store"} == set(service["networks"])
+    server = shared["services"]["model-server"]
+    assert server["environment"]["RETINOTE_PUBLISHED_KEY"] == ""
+    assert "/app/var" in server["volumes"], "two servers would share a data folder"
+    keys = {
+        service["environment"].get("RETINOTE_MODEL_KEY_FILE", "") for service in shared["services"].values()
+    }
+    assert keys == {""}
+    assert not any("ports" in service for service in shared["services"].values())

@@ -251,6 +251,34 @@ def test_the_receiver_reaches_databases_and_the_clinic_alone_and_is_confined_lik
     assert all("from" in rule for rule in policies["receiver"]["ingress"])
 
 
+@pytest.mark.parametrize("name", ["web", "worker", "model-server"])
+def test_models_are_in_one_store_for_all_servers(name: str) -> None:
+    store = of_kind("ConfigMap")["retinote"]["data"]["RETINOTE_MODEL_STORE"]
+    mounts = {mount["name"]: mount for mount in pod(name)["containers"][0]["volumeMounts"]}
+
+    assert store == f"file://{mounts['model-store']['mountPath']}"
+    assert of_kind("PersistentVolumeClaim")["model-store"]["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_with_s3_nothing_of_the_volume_is_left_and_there_is_a_way_out() -> None:
+    folder = FOLDER / "components" / "s3"
+    patches = [yaml.safe_load(patch["patch"]) for patch in kustomization(folder)["patches"]]
+    named = {(patch["kind"], patch["metadata"]["name"]): patch for patch in patches}
+    assert named["ConfigMap", "retinote"]["data"]["RETINOTE_MODEL_STORE"].startswith("s3://")
+    assert named["PersistentVolumeClaim", "model-store"]["$patch"] == "delete"
+    for name in ("web", "worker", "model-server"):
+        spec = named["Deployment", name]["spec"]["template"]["spec"]
+        [container] = spec["containers"]
+        assert container["name"] == pod(name)["containers"][0]["name"]
+        assert spec["volumes"] == [{"name": "model-store", "$patch": "delete"}]
+        assert container["volumeMounts"] == [{"mountPath": "/app/store", "$patch": "delete"}]
+        base = pod(name)["containers"][0].get("envFrom", [])
+        assert container["envFrom"] == [*base, {"secretRef": {"name": "retinote-s3", "optional": True}}]
+    policy = yaml.safe_load((folder / "network-policy.yaml").read_text(encoding="utf-8"))
+    assert policy["spec"]["policyTypes"] == ["Egress"]
+    assert [rule["ports"] for rule in policy["spec"]["egress"]] == [[{"port": 443}]]
+
+
 def test_the_trainer_runs_once_and_is_confined_like_the_worker() -> None:
     folder = FOLDER / "components" / "learning"
     assert kustomization(folder)["resources"] == ["trainer.yaml"]

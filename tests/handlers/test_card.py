@@ -216,6 +216,16 @@ def test_groups_that_cannot_be_used_are_refused(card_file: Path, groups: Any, to
         ("nearest", [1], r"statistics.nearest\[0\] must be a text"),
         ("nearest", ["a\nb"], r"statistics.nearest\[0\] must be one line"),
         ("more", 1, "field statistics.more is not known"),
+        (
+            "reference",
+            {"patients": 0, "quantiles": {}},
+            "statistics.reference.patients must be a whole number, 1 or greater",
+        ),
+        (
+            "reference",
+            {"patients": 9, "quantiles": {"median": [3, 2]}},
+            "statistics.reference.quantiles.median must be ascending, and two numbers or more",
+        ),
     ],
 )
 def test_a_part_about_statistics_that_cannot_be_used_is_refused(

@@ -19,9 +19,11 @@ from handlers.network import load_network
 from handlers.predictor import Predictor
 from handlers.preprocessing import normalise, to_square, to_tensor
 from handlers.request import Options, Request
+from imaging.decoding import decode
 from imaging.errors import Busy, CodedError, EmptyImage, ImageTooSmall
 from imaging.heat import enlarged
 from imaging.pixels import grey_to_rgb
+from imaging.quality import quality
 from tests.images import bscan, encoded, from_base64, png_bytes
 from tests.models import LABELS, make_model
 from tests.services import engines
@@ -92,7 +94,8 @@ def test_an_answer_has_everything_the_contract_names(predictor: Predictor) -> No
     assert sum(found["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     best = max(found["probabilities"], key=lambda label: found["probabilities"][label])
     assert found["prediction"] == {"label": best, "confidence": found["probabilities"][best]}
-    assert found["quality"] == {"acceptable": True, "reasons": []}
+    assert found["quality"] == quality(decode(content).pixels)
+    assert found["quality"]["acceptable"]
     # This model has neither a map of findings nor statistics.
     assert found["findings"] is None
     assert [found[name] for name in ("familiarity", "known", "prediction_set", "group", "calibration")] == [

@@ -1,5 +1,7 @@
 """What is fit to be judged, and what is said of the rest."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,33 @@ def scan(width: int = 768, height: int = 496, seed: int = 0) -> npt.NDArray[np.u
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("width", "height"), [(768, 496), (512, 1024), (1536, 496), (200, 150)])
 def test_a_scan_is_acceptable(width: int, height: int, seed: int) -> None:
-    assert quality(grey_to_rgb(scan(width, height, seed))) == {"acceptable": True, "reasons": []}
+    found = quality(grey_to_rgb(scan(width, height, seed)))
+    assert (found["acceptable"], found["reasons"]) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("measure", "changed"),
+    [
+        ("black", lambda pixels: np.maximum(pixels, 30)),
+        ("median", lambda pixels: np.clip(pixels * 1.4, 0, 255)),
+        ("white", lambda pixels: np.minimum(pixels, 150)),
+        ("sharpness", lambda pixels: cv2.GaussianBlur(pixels, (0, 0), 1.5)),
+        ("layered", lambda pixels: np.rot90(pixels).copy()),
+    ],
+)
+def test_what_the_judgement_rests_on_tells_images_apart(measure: str, changed: Any) -> None:
+    pixels = scan()
+    as_it_is, now = (
+        quality(grey_to_rgb(np.asarray(of, np.uint8)))["measures"] for of in (pixels, changed(pixels))
+    )
+    assert as_it_is == quality(grey_to_rgb(pixels))["measures"]
+    assert abs(now[measure] - as_it_is[measure]) > 0.05 * as_it_is[measure]  # type: ignore[literal-required]
+
+
+def test_a_flat_image_has_measures_too() -> None:
+    assert quality(np.zeros((400, 500, 3), np.uint8))["measures"] == {
+        "black": 0, "median": 0, "white": 0, "sharpness": 0, "layered": 0,
+    }  # fmt: skip
 
 
 def test_a_scan_with_a_white_border_is_acceptable() -> None:

@@ -83,6 +83,12 @@ def add_statistics_arguments(parser: argparse.ArgumentParser) -> None:
         "on them",
     )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for reduced scans")
+    parser.add_argument(
+        "--reference",
+        action="store_true",
+        help="keep the statistics that are there, and add to the card what later scans are compared with to notice drift: "
+        "confidence and pictures of the home scans",
+    )
     add_statistics_options(parser)
 
 
@@ -112,7 +118,7 @@ def statistics(arguments: argparse.Namespace) -> int:
     from training.data.manifest import DataError
     from training.data.reading import read_all
     from training.groups import read_groups
-    from training.statistics.making import embed_scans, make_statistics
+    from training.statistics.making import add_reference, embed_scans, make_statistics
 
     options = read_options(arguments)
     assert options is not None
@@ -130,6 +136,14 @@ def statistics(arguments: argparse.Namespace) -> int:
                 f"the data have no scan in the {split} split with one of the labels {', '.join(card.labels)}"
             )
     warn_of_other_scans(card, scans)
+    if arguments.reference:
+        card = add_reference(arguments.model, card, network, scans, arguments.cache)
+        assert card.statistics is not None and card.statistics.reference is not None
+        patients = card.statistics.reference.patients
+        print(
+            f"wrote {CARD_NAME} of {card.name} {card.version}: reference statistics of {patients} patients at home"
+        )
+        return 0
     card = make_statistics(
         arguments.model, card, embed_scans(card, network, scans, elsewhere, arguments.cache), options
     )

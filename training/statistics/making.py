@@ -16,7 +16,7 @@ from handlers.answering import ANSWERED
 from handlers.card import CARD_NAME, ModelCard
 from handlers.card_statistics import METHODS, STATISTICS_NAME, StatisticsFacts
 from handlers.statistics import Statistics
-from training.data.manifest import Scan, of_split
+from training.data.manifest import DataError, Scan, of_split
 from training.data.sources import is_simulated
 from training.evaluation.answers import predict_answers, sets, states
 from training.evaluation.metrics import DIGITS, without_none
@@ -25,6 +25,7 @@ from training.groups import read_groups
 from training.statistics import references
 from training.statistics.features import Embedded, embed
 from training.statistics.fitting import Tensors, fit_tensors, home_scans, outlier_scans, reference_scans
+from training.statistics.home import reference_facts
 from training.statistics.options import AUTO, Options
 from training.statistics.sets import fit_sets
 from training.statistics.strangers import RocAreas, best_method, leave_one_source_out, roc_areas
@@ -110,6 +111,7 @@ def make_statistics(folder: Path, card: ModelCard, embedded: EmbeddedScans, opti
         calibrated_on=calibrated_on,
         nearest=nearest,
         outliers=dict(Counter(embedded.outliers.labels.tolist())) if embedded.outliers else {},
+        reference=reference_facts(card, embedded.home),
     )
     card = replace(card, groups=groups, statistics=facts)
     card = replace(
@@ -119,6 +121,25 @@ def make_statistics(folder: Path, card: ModelCard, embedded: EmbeddedScans, opti
         # If the process is killed between the two files, the model must still be served: without statistics.
         replace(card, statistics=None).save(folder / CARD_NAME)
     replace_file(folder / STATISTICS_NAME, content)
+    card.save(folder / CARD_NAME)
+    return card
+
+
+def add_reference(
+    folder: Path, card: ModelCard, network: nn.Module, scans: Sequence[Scan], cache: Path | None = None
+) -> ModelCard:
+    """Write the card anew with the reference statistics of its home scans; all else stays. Returns that card.
+
+    Raises DataError for a card without statistics, and with the name of a scan that can't be read.
+    """
+    if card.statistics is None:
+        raise DataError(
+            f"{card.name} {card.version} has no statistics yet; leave out --reference to fit them"
+        )
+    home = embed(
+        network, card.input, home_scans([scan for scan in scans if scan.label in card.labels]), cache
+    )
+    card = replace(card, statistics=replace(card.statistics, reference=reference_facts(card, home)))
     card.save(folder / CARD_NAME)
     return card
 

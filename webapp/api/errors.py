@@ -22,6 +22,7 @@ API_PATH = "/api/"
 DATABASE_AWAY = "The database does not answer at the moment. Try again in a minute."
 TRANSIENT_LABELS = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
 """MongoDB's labels of errors after which the same may work in a moment."""
+STORAGE_AWAY = "The images can't be reached at the moment. Try again in a minute."
 GOING_AWAY = {
     91,  # ShutdownInProgress
     134,  # ReadConcernMajorityNotAvailableYet
@@ -60,6 +61,10 @@ class StorageFull(exceptions.APIException):
     default_code = "storage_full"
 
 
+class StorageAway(OSError):
+    """The images can't be reached at the moment; the text says why."""
+
+
 class TooLarge(exceptions.APIException):
     """A body above the limit."""
 
@@ -81,6 +86,9 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     if _database_is_away(error):
         log.error("The database does not answer: %s", type(error).__name__)
         error = Unavailable(DATABASE_AWAY)
+    elif isinstance(error, StorageAway):
+        log.error("The images can't be reached: %s", error.strerror)
+        error = Unavailable(STORAGE_AWAY)
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         log.error("The disk is full: %s", error.strerror)
         error = StorageFull()

@@ -26,7 +26,7 @@ from django.db import IntegrityError
 from serving import changes
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action, Intake, Record, RefusedLine
-from webapp.audit.recording import SYSTEM, record
+from webapp.audit.recording import SYSTEM, Actor, record
 from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
 
@@ -37,18 +37,21 @@ MOST_BYTES = 2**20
 """Read in one transaction."""
 MOST_WITHDRAWN = 100
 """Versions that one rollback can withdraw."""
+MOST_REASON = 500
+"""Characters of the reason for promoting a version without a passed gate."""
 MOST_KEPT = 4000
 """Characters of a refused line."""
 ACTIONS = {
     action.value: action
     for action in Action
-    if action.value.startswith("model.") and action not in (Action.MODEL_UNREADABLE, Action.MODEL_REFUSED)
+    if action.value.startswith("model.")
+    and action not in (Action.MODEL_UNREADABLE, Action.MODEL_REFUSED, Action.MODEL_OVERRIDE)
 }
 LATE = timedelta(minutes=1)
 """A line's time may lie so much before the newest sealed record, or after now: others seal meanwhile, and clocks
 differ."""
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-Listener = Callable[[Action, Mapping[str, Any], str], None]
+Listener = Callable[[Action, Mapping[str, Any], Actor], None]
 _listeners: list[Listener] = []
 
 
@@ -60,7 +63,7 @@ def listen(listener: Listener) -> None:
     _listeners.append(listener)
 
 
-def tell(action: Action, change: Mapping[str, Any], actor: str) -> None:
+def tell(action: Action, change: Mapping[str, Any], actor: Actor) -> None:
     """Call the listeners with a change that has just been recorded."""
     for listener in _listeners:
         listener(action, change, actor)
@@ -181,6 +184,9 @@ def _record(line: bytes, source: _File, offset: int) -> None:
             "after": _text(change, "after", 64),
             "weights_sha256": _text(change, "weights_sha256", 64),
         }
+        if action == Action.MODEL_GATE:
+            facts |= {"before": "", "after": _text(change, "gate", 64)}
+        _text({"override": "", **change}, "override", MOST_REASON)
         check_withdrawn(change.get("withdrawn", {}))
         actor = source.actor_of(change)
         source.check_time(time)

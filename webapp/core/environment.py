@@ -77,6 +77,12 @@ def _store(text: str) -> str:
     return text
 
 
+def _media(text: str) -> str:
+    if not text.startswith("s3://"):
+        raise must_be("s3://BUCKET/PREFIX; without it images are in the data folder")
+    return text
+
+
 def _on_or_off(text: str) -> bool:
     if text.lower() not in (*ON, *OFF):
         raise must_be("1 or 0")
@@ -118,6 +124,7 @@ class Environment(BaseModel):
     model_name: str = "retina-oct"
     model_metrics: str = ""
     model_changes: Path | None = None
+    media: Annotated[str, BeforeValidator(_media)] = ""
     model_store: Annotated[str, BeforeValidator(_store)] = ""
     calibration_dir: Path | None = None
     gateway_secret: str = ""

@@ -26,3 +26,11 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     middle = (share + squared / (2 * count)) / (1 + squared / count)
     half = NORMAL_95 * sqrt(share * (1 - share) / count + squared / (4 * count**2)) / (1 + squared / count)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def share_of(part: int, all: int, scans: int) -> dict[str, float] | None:
+    """A share with its interval; None for fewer than LEAST_SCANS scans: several readings of one scan are one case."""
+    if scans < LEAST_SCANS:
+        return None
+    low, high = wilson(part / all, scans)
+    return {"value": part / all, "low": low, "high": high}

@@ -18,8 +18,9 @@ from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.core import clock
-from webapp.dashboard import kappa
-from webapp.dashboard.intervals import LEAST_SCANS, wilson
+from webapp.dashboard import intervals, kappa
+from webapp.dashboard.automation_bias import automation_bias
+from webapp.dashboard.intervals import share_of
 from webapp.recommendations.answers import Answer, State
 from webapp.recommendations.doubt import DOUBTFUL
 from webapp.reviews.models import Review, Verdict
@@ -62,7 +63,7 @@ def dashboard_metrics(user: User, days: int) -> dict[str, Any]:
     disclose_all_answers(user)  # counts of labels on few scans tell the answer to each
     return {
         "days": days,
-        "least_scans": LEAST_SCANS,
+        "least_scans": intervals.LEAST_SCANS,
         "scans_per_day": _per_day(recent, since, days) if dated else [],
         "labels": _labels(answered),
         "states": _states(answered).get("", _shares(Counter())),
@@ -73,6 +74,7 @@ def dashboard_metrics(user: User, days: int) -> dict[str, Any]:
         "verdicts": _verdicts(readings),
         "cohen": _cohen(readings, user),
         "fleiss": _fleiss(readings),
+        "automation_bias": automation_bias(user, since),
         "latency_ms": _latency(recent),
     }
 
@@ -110,7 +112,7 @@ def _states(scans: ScanQuerySet, field: str = "") -> dict[Any, dict[str, Any]]:
 
 def _shares(counts: Counter[str]) -> dict[str, Any]:
     known = sum(counts[state] for state in State.values)
-    shares = {f"{state}_share": _share(counts[state], known, known) for state in State.values}
+    shares = {f"{state}_share": share_of(counts[state], known, known) for state in State.values}
     return {**{state: counts[state] for state in State.values}, "unknown": counts[""], **shares}
 
 
@@ -174,7 +176,7 @@ def _verdicts(readings: Iterable[Reading]) -> list[dict[str, Any]]:
             "label": label,
             **{v: count[v] for v in Verdict.values},
             "scans": len(scans[version, label]),
-            "agreement": _share(
+            "agreement": share_of(
                 count[Verdict.AGREE],
                 count[Verdict.AGREE] + count[Verdict.DISAGREE],
                 len(scans[version, label]),
@@ -184,17 +186,9 @@ def _verdicts(readings: Iterable[Reading]) -> list[dict[str, Any]]:
     ]
 
 
-def _share(part: int, all: int, scans: int) -> dict[str, float] | None:
-    """A share with its interval; None for fewer than LEAST_SCANS scans: several readings of one scan are one case."""
-    if scans < LEAST_SCANS:
-        return None
-    low, high = wilson(part / all, scans)
-    return {"value": part / all, "low": low, "high": high}
-
-
 def _beyond_chance(found: kappa.Kappa | None, scans: int) -> dict[str, Any]:
     """Kappa with its interval; null for fewer than LEAST_SCANS scans."""
-    if found is None or scans < LEAST_SCANS:
+    if found is None or scans < intervals.LEAST_SCANS:
         return {"kappa": None, "interval": None, "defined": found is not None}
     return {"kappa": found.value, "interval": {"low": found.low, "high": found.high}, "defined": True}
 

@@ -128,6 +128,47 @@ class FleissSerializer(serializers.Serializer[Any]):
     defined = serializers.BooleanField(help_text="Whether there is a kappa, be it of too few scans to show.")
 
 
+class ChangedReadingsSerializer(serializers.Serializer[Any]):
+    """Of blind first readings that differed from the model's answer, those that were changed to it."""
+
+    differed = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    scans = serializers.IntegerField(help_text="That these readings are of.")
+    share = ShareSerializer(
+        allow_null=True,
+        help_text=f"Null of fewer than {LEAST_SCANS} scans, as which the interval counts them.",
+    )
+
+
+class ReadingChangesSerializer(serializers.Serializer[Any]):
+    """How readings were changed where the model is right, and where it is wrong.
+
+    Right is what an adjudicator settled, or what enough others name who read the scan blind.
+    """
+
+    model_right = ChangedReadingsSerializer()
+    model_wrong = ChangedReadingsSerializer()
+    after_others = serializers.IntegerField(
+        help_text="Changed to the model's answer after others' readings were shown, too; in none of the counts."
+    )
+
+
+class ReaderReadingChangesSerializer(ReadingChangesSerializer):
+    """The same of a reader."""
+
+    reader = serializers.CharField()
+
+
+class AutomationBiasSerializer(serializers.Serializer[Any]):
+    """How often readers who read blind go over to the model's answer once they have seen it."""
+
+    all = ReadingChangesSerializer(allow_null=True, help_text="Null for users without `may_manage`.")
+    readers = ReaderReadingChangesSerializer(
+        many=True,
+        help_text="Without `may_manage` at most one: yourself. Readers without such a case are left out.",
+    )
+
+
 class LatencySerializer(serializers.Serializer[Any]):
     """The time from upload to prediction, in milliseconds."""
 
@@ -155,4 +196,7 @@ class DashboardSerializer(serializers.Serializer[Any]):
     verdicts = VerdictsSerializer(many=True)
     cohen = CohenSerializer(many=True)
     fleiss = FleissSerializer(many=True)
+    automation_bias = AutomationBiasSerializer(
+        allow_null=True, help_text="Null for users who neither read nor manage."
+    )
     latency_ms = LatencySerializer(allow_null=True)

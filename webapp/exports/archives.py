@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import IO
 
 from webapp.exports import formats
@@ -48,7 +47,7 @@ def archive(export_format: str, records: Sequence[Record], with_text: bool = Fal
                     if export_format == "folders"
                     else f"images/{record.file_name}"
                 )
-                _copy(written, name, storage.path_of(record.scan.image_name))
+                _copy(written, name, record.scan.image_name)
         file.seek(0)
         stack.pop_all()  # whoever reads the file closes it
     return file
@@ -59,11 +58,11 @@ def _add(written: zipfile.ZipFile, name: str, content: bytes) -> None:
     written.writestr(zipfile.ZipInfo(name), content)
 
 
-def _copy(written: zipfile.ZipFile, name: str, picture: Path) -> None:
+def _copy(written: zipfile.ZipFile, name: str, picture: str) -> None:
     """Copy in pieces: all pictures together, or one alone, may be larger than the memory for them."""
     entry = zipfile.ZipInfo(name)
-    entry.file_size = picture.stat().st_size
-    with picture.open("rb") as source, written.open(entry, "w") as target:
+    _, entry.file_size = storage.beginning(picture, 1)
+    with storage.open_file(picture) as source, written.open(entry, "w") as target:
         shutil.copyfileobj(source, target)
 
 

@@ -73,7 +73,7 @@ def reasons_for(pictures: Mapping[str, int]) -> dict[str, str]:
 
 def _looked_at(name: str) -> str:
     try:
-        read = cv2.imread(str(storage.path_of(name)), cv2.IMREAD_UNCHANGED)
+        read = cv2.imdecode(np.frombuffer(storage.read(name), np.uint8), cv2.IMREAD_UNCHANGED)
         if read is None or read.dtype != np.uint8:
             return UNREADABLE
         grey = np.broadcast_to(read[:, :, None], (*read.shape, 3)) if read.ndim == 2 else read[:, :, :3]

@@ -8,3 +8,10 @@ class LearningConfig(AppConfig):
 
     name = "webapp.learning"
     verbose_name = "Learning"
+
+    def ready(self) -> None:
+        """Ask for a learning run when drift is noticed."""
+        from webapp.drift.signals import drifted
+        from webapp.learning.triggers import on_drift
+
+        drifted.connect(on_drift)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
 
 from handlers.card import CARD_NAME, CardError, ModelCard
 from operations.errors import OperationsError
@@ -26,6 +29,8 @@ from webapp.learning import exporting, runs, stages
 from webapp.learning.models import DataSet
 from webapp.learning.rules import EXPECTED_ERRORS, Rules
 from webapp.learning.run_document import LearningRun, RunState
+
+log = logging.getLogger(__name__)
 
 POLL_S = 1.0
 TUNING_NAME, LOG_NAME = "fine-tuning", "run.log"
@@ -176,7 +181,7 @@ class Driver:
             out=self._tuning,
             version=self._run.version,
             seed=options.get("seed", 0),
-            threads=settings.LEARN_THREADS,
+            threads=processes.threads(settings.LEARN_THREADS),
             processes=settings.LEARN_PROCESSES,
             run=self._run.name,
             more=options.get("more", []),
@@ -265,12 +270,16 @@ class Driver:
         allowed: tuple[int, ...] = (0,),
     ) -> int:
         """Run a command to its end. Raises StepFailed with its last words, Stopped when the run is to stop."""
-        process = processes.start(command, self._log)
+        process = processes.start(command, self._log, processes.threads(settings.LEARN_THREADS))
         try:
             while (status := process.exit_status()) is None:
                 time.sleep(POLL_S)
-                self._go_on()
-                meanwhile()
+                try:
+                    self._go_on()
+                    meanwhile()
+                except (DatabaseError, PyMongoError) as error:
+                    # What computes goes on: nobody else can take the run up while the database is away.
+                    log.warning("the run %s can't be noted (%s)", self._run.name, type(error).__name__)
         finally:
             process.stop()
         if status not in allowed:
@@ -327,7 +336,18 @@ def figures_of(steps: list[dict[str, Any]]) -> dict[str, float]:
 
 def summary_of(found: dict[str, Any]) -> dict[str, Any]:
     """What of the gate's result stands on the page: each check in a line, and its hashes."""
-    keys = ("name", "group", "candidate", "champion", "difference", "interval", "margin", "passed", "reason")
+    keys = (
+        "name",
+        "set",
+        "group",
+        "candidate",
+        "champion",
+        "difference",
+        "interval",
+        "margin",
+        "passed",
+        "reason",
+    )
     return {
         "better": bool(found.get("better")),
         "sha256": str(found.get("sha256", "")),

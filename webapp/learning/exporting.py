@@ -76,7 +76,7 @@ def _export(rules: Rules, by: User | None, partial: Path) -> DataSet:
     gathered = gather(rules)
     gathered.check()
     copied = _without_copies(writing.copy_pictures(gathered, partial), gathered, partial)
-    number = (DataSet.objects.order_by("-number").values_list("number", flat=True).first() or 0) + 1
+    number = _next_number()
     division = sides.divide([each.picture for each in copied], rules.test_share, number)
     splits = dict(zip((each.scan.key for each in copied), division.splits, strict=True))
     copied = _keep(copied, {key for key, split in splits.items() if split}, LIKE_TEST, gathered, partial)
@@ -109,8 +109,6 @@ def _export(rules: Rules, by: User | None, partial: Path) -> DataSet:
 def _publish(made: DataSet, division: sides.Division, scan_ids: Sequence[Any], partial: Path) -> None:
     """Give the folder its name, and store document, decisions and record in one transaction; all of it or nothing."""
     final = folder_of(made)
-    # Of an export that was killed between these two steps: no document names it.
-    shutil.rmtree(final, ignore_errors=True)
     storage.flush_folder(partial)
     partial.rename(final)
     storage.flush_folder(final.parent)
@@ -133,6 +131,19 @@ def _publish(made: DataSet, division: sides.Division, scan_ids: Sequence[Any], p
                 "Another data set was made at the same moment. Look at that one first."
             ) from error
         raise
+
+
+def _next_number() -> int:
+    """The number after that of every data set, stored or in the folder: after an older backup was restored, the folder
+    may hold later ones, which cards of models name.
+    """
+    stored = DataSet.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    there = [
+        int(about.parent.name)
+        for about in _data_sets().glob(f"[0-9]*/{writing.ABOUT_NAME}")
+        if about.parent.name.isdecimal()
+    ]
+    return max([stored, *there]) + 1
 
 
 def publish_test_set() -> Path | None:

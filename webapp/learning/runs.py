@@ -206,7 +206,8 @@ def _busy(run: LearningRun) -> str:
         )
     return (
         f"The learning run {run.name} is {RunState(run.state).label.lower()} ({run.percent} %), and only one runs at a "
-        "time. ./retinote learn status shows it, ./retinote learn stop ends it."
+        "time. ./retinote learn status shows it, ./retinote learn stop ends it. If its process has died, it can be gone on "
+        "with after a minute."
     )
 
 

@@ -6,7 +6,7 @@ import logging
 
 from celery import shared_task
 
-from webapp.learning import asking, exporting
+from webapp.learning import asking, exporting, useful
 from webapp.learning.looking import look
 from webapp.learning.rules import EXPECTED_ERRORS, Rules
 
@@ -19,6 +19,12 @@ log = logging.getLogger(__name__)
 def export_asked() -> int:
     """Make the data set that somebody asked for; returns how many were tried."""
     return asking.make_what_is_asked_for()
+
+
+@shared_task(name="learning.put_in_order")
+def put_in_order() -> int:
+    """Bring the order "most useful next" into step with the answers; returns how many places changed."""
+    return useful.put_in_order()
 
 
 @shared_task(name="learning.export")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from webapp.core import clock
+from webapp.drift.models import DriftAlarm
 from webapp.learning import runs
 from webapp.learning.run_document import LearningRun
 
@@ -32,6 +33,11 @@ def ask(reason: str) -> LearningRun | None:
     except runs.RunRefused as error:
         log.info("no learning run for %s: %s", reason, error)
         return None
+
+
+def on_drift(sender: object, alarm: DriftAlarm, **_: object) -> None:
+    """Ask for a run when the scans of a clinic and device have begun to differ."""
+    ask(f"drift: {alarm.stream}")
 
 
 def ask_if_due() -> LearningRun | None:

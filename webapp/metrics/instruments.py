@@ -59,6 +59,11 @@ REVIEWS = Counter(
     "Verdicts of readers on what the model says: agree, disagree or unsure.",
     ["verdict", "model_version"],
 )
+DRIFT_ALARMS = Counter(
+    "retinote_drift_alarms_total",
+    "Times that the scans of a clinic and device began to differ, from before or from home scans.",
+    ["against"],
+)
 SIGN_IN_FAILURES = Counter("retinote_sign_in_failures_total", "Sign-ins that were refused.")
 SERVICE_KEY_CALLS = Counter(
     "retinote_service_key_calls_total",

@@ -54,8 +54,7 @@ class Incoming:
         """Bring the whole file to the disk under its name."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._partial.rename(self._path)
-        storage.flush_folder(self._path.parent)
+        storage.take(self._partial, self.name)
         self._kept = True
 
     def __enter__(self) -> Self:

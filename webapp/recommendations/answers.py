@@ -64,6 +64,11 @@ class Answer:
         return self.state != State.NOT_ANSWERED
 
     @property
+    def said(self) -> tuple[str, ...]:
+        """The labels that a reader who agrees may name: the one, or those that it leaves open."""
+        return (self.label,) if self.names_label else self.labels
+
+    @property
     def judges_itself(self) -> bool:
         """Whether the state rests on the model's statistics, and not on their absence."""
         return bool(self.state) and self.because != NO_STATISTICS

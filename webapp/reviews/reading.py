@@ -78,14 +78,13 @@ def verdict_of(answer: Answer, verdict: str, label: str) -> str:
                 "the label that you see, or say that you are unsure."
             )
         return Verdict.NAMED.value
-    said = (answer.label,) if answer.names_label else answer.labels
     if verdict == Verdict.AGREE and not label and not answer.names_label:
         raise NothingToAgreeWith(
             f"The model leaves open which label it is: {answer.text}. Give the one that you see."
         )
     if verdict in (Verdict.AGREE, Verdict.DISAGREE):
         return verdict
-    return (Verdict.AGREE if label in said else Verdict.DISAGREE).value
+    return (Verdict.AGREE if label in answer.said else Verdict.DISAGREE).value
 
 
 def record(

@@ -109,6 +109,12 @@ class QualitySerializer(OutputSerializer):
 
     acceptable = serializers.BooleanField()
     reasons = serializers.ListField(child=serializers.CharField())
+    measures = serializers.DictField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="What this rests on: grey levels (`black`, `median`, `white`), `sharpness` and how `layered` it is. Null "
+        "in predictions of versions that didn't say.",
+    )
 
 
 class DoubtsField(serializers.ListField):

@@ -123,7 +123,7 @@ OF_READINGS = (
 )
 
 
-@audited("scan", apart=(*PREDICTION_FIELDS, *LEFT_TO_DO, *OF_READINGS, "urgency_rank", "follows"))
+@audited("scan", apart=(*PREDICTION_FIELDS, *LEFT_TO_DO, *OF_READINGS, "urgency_rank", "follows", "useful"))
 class Scan(Answered, OfScan):
     """One uploaded B-scan with its newest prediction. Its image bytes lie in files below the media folder."""
 
@@ -232,6 +232,10 @@ class Scan(Answered, OfScan):
     final_rank = models.IntegerField(
         default=0, help_text="As urgency_rank, of the final reading; 0 without one."
     )
+    useful = models.FloatField(
+        default=0,
+        help_text="How much a verdict would teach, by answers alone and never by readings; 0 where nobody worked it out.",
+    )
 
     answer_hidden = False
     """Whether this is a copy of `as_shown_to`, without an answer that its reader may not know yet."""
@@ -262,6 +266,7 @@ class Scan(Answered, OfScan):
             ),
             models.Index(fields=["confidence", "-timestamp", "-id"], name="least_certain"),
             models.Index(fields=["-dispute", "-timestamp", "-id"], name="most_disputed"),
+            models.Index(fields=["-useful", "-timestamp", "-id"], name="most_useful"),
             models.Index(fields=["status", "next_attempt_at"], name="left_to_do"),
             # A unique index is a partial one, which MongoDB doesn't search by.
             models.Index(fields=["sha256"], name="of_file"),

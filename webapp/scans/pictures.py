@@ -24,7 +24,7 @@ def send_picture(request: Request, name: str) -> FileResponse | HttpResponse:
     if request.headers.get("If-None-Match") == etag:
         return _private(HttpResponse(status=304), etag)
     try:
-        file = storage.path_of(name).open("rb")
+        file = storage.open_file(name)
     except FileNotFoundError as error:
         raise Http404 from error
     kind = JPEG if name.endswith(".jpg") else "image/png"

@@ -71,12 +71,10 @@ def taken_for(name: str, *, with_overlay: bool = False) -> contextlib.AbstractCo
 
     Raises what `taken` raises, and FileNotFoundError.
     """
-    path = storage.path_of(name)
-    with path.open("rb") as file:
-        header = file.read(HEADER.size)
+    header, size = storage.beginning(name, HEADER.size)
     width, height, _, kind = HEADER.unpack(header) if len(header) == HEADER.size else (0, 0, 0, 0)
     kept = OVERLAY_BYTES if with_overlay else COLOUR_BYTES if kind == COLOUR else 1
-    return taken(2 * path.stat().st_size + width * height * kept)
+    return taken(2 * size + width * height * kept)
 
 
 def _folder() -> Path:

@@ -182,7 +182,7 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
 
     @extend_schema_field(QualitySerializer(allow_null=True))
     def get_quality(self, scan: Scan) -> dict[str, Any] | None:
-        return scan.quality or None
+        return {"measures": None, **scan.quality} if scan.quality else None
 
     @extend_schema_field(ModelSerializer(allow_null=True))
     def get_model(self, scan: Scan) -> dict[str, Any] | None:

@@ -84,5 +84,5 @@ def _remove_orphans(grace_s: float) -> int:
     named |= set(storage.names_elsewhere())
     orphans = [path for path in old if path.name not in named]
     for path in orphans:
-        path.unlink(missing_ok=True)
+        storage.remove_file(path)
     return len(orphans)

@@ -51,7 +51,7 @@ from webapp.volumes.receiving import receive_file
 ID = OpenApiParameter("id", OpenApiTypes.STR, OpenApiParameter.PATH)
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY, description="The picture's bytes.")
 # Orders that reveal something about answers or others' readings.
-TELLING = (Ordering.URGENT, Ordering.UNCERTAIN, Ordering.DISPUTED, Ordering.STATE)
+TELLING = (Ordering.URGENT, Ordering.UNCERTAIN, Ordering.DISPUTED, Ordering.STATE, Ordering.USEFUL)
 BLIND_ORDER = (
     f"You read blind: this order would tell what is hidden. Use {Ordering.NEWEST}, or end reading blind."
 )

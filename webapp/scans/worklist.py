@@ -18,7 +18,7 @@ from webapp.api.pagination import NewestFirst
 from webapp.audit.viewing import page_of
 from webapp.mongodb import lookups  # noqa: F401 # is_missing
 from webapp.recommendations.answers import State
-from webapp.scans.models import Scan, ScanQuerySet, open_readings, sees_all_readings
+from webapp.scans.models import Scan, ScanQuerySet, open_readings, read_by, sees_all_readings
 
 WORST_FIRST = (State.NOT_ANSWERED, State.UNDECIDED, State.ANSWERED)
 AFTER = "after"
@@ -33,6 +33,7 @@ class Ordering(TextChoices):
     UNCERTAIN = "uncertain", "Least certain"
     DISPUTED = "disputed", "Most disputed"
     STATE = "state", "Not answered first"
+    USEFUL = "useful", "Most useful to learn from"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,36 @@ def stretches(ordering: Ordering, scans: ScanQuerySet, reader: User) -> list[tup
         # Each by the index of its state. Scans without one (earlier documents, no prediction) come last.
         of_state = [(Stretch(scans.filter(state=state)),) for state in WORST_FIRST]
         return [*of_state, (Stretch(scans.exclude(state__in=WORST_FIRST)),)]
+    if ordering == Ordering.USEFUL:
+        return _queue(scans, reader)
     return [(Stretch(scans),)]
+
+
+def _queue(scans: ScanQuerySet, reader: User) -> list[tuple[Stretch, ...]]:
+    """What a verdict of this reader would teach most about, then what they have read.
+
+    `useful` follows from answers alone. What readings tell is used for those alone who may know all of them: what they
+    dispute comes first, and what an adjudicator has settled comes with what is read.
+    """
+    mine = read_by(reader)
+    # In documents that an earlier version writes beside this one the field is missing.
+    is_known = Q(useful__gt=0)
+    if not sees_all_readings(reader):
+        left = scans.exclude(mine)
+        return [
+            (Stretch(left.filter(is_known), "-useful"),),
+            (Stretch(left.exclude(is_known)),),
+            (Stretch(scans.filter(mine)),),
+        ]
+    settled = ~Q(settled_label="")
+    left = scans.exclude(mine).exclude(settled)
+    disputed = Q(dispute__gt=0)
+    return [
+        (Stretch(left.filter(disputed), "-dispute"),),
+        (Stretch(left.exclude(disputed).filter(is_known), "-useful"),),
+        (Stretch(left.exclude(disputed).exclude(is_known)),),
+        (Stretch(scans.filter(mine | settled)),),
+    ]
 
 
 def merged(beside: tuple[Stretch, ...], last: list[Any], most: int) -> list[tuple[Scan, list[Any]]]:

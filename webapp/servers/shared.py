@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from serving import changes, gates
 from serving.changes import choice_sha256
 from serving.registry import Choice, DecidedMeanwhile
 from serving.shared import servers
@@ -18,8 +19,10 @@ from serving.shared.place import objects_at
 from serving.shared.servers import ServerReport
 from serving.shared.store import SharedStores
 from webapp.accounts.models import User
+from webapp.audit.model_changes import tell
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.mongodb.transactions import all_or_nothing
 
 REGISTER, PROMOTE, ROLLBACK, RETIRE = "register", "promote", "rollback", "retire"
 ACTIONS = {
@@ -119,11 +122,13 @@ def look() -> Look:
     return Look(stores.place, models, reports, stores.unfinished())
 
 
-def decide(user: User, action: str, name: str, version: str, seen: str) -> str:
+def decide(user: User, action: str, name: str, version: str, seen: str, override: str = "") -> str:
     """Make a decision, upon the decisions with the hash `seen`, and record it. Returns the version.
 
-    Raises one of REFUSALS: somebody else was faster, or what is wanted can't be.
+    `override` is the reason for promoting a version without a passed gate. Raises one of REFUSALS: somebody else was
+    faster, or what is wanted can't be.
     """
+    reason = ""
     made = decisions()
     before = made.registry.choice(name)
     if choice_sha256(before) != seen:
@@ -137,22 +142,56 @@ def decide(user: User, action: str, name: str, version: str, seen: str) -> str:
         made.retire(name, version, before)
     elif action == PROMOTE:
         _check_not_first(before, name)
+        reason = _needed_override(made, name, version, str(before.default), override)
         made.make_default("promote", name, version, before)
     elif action == ROLLBACK:
         version = made.earlier_default(name)
         made.make_default("rollback", name, version, before)
     else:
         raise NotThere(f"There is no '{action}'.")
-    record(
-        ACTIONS[action],
-        user,
-        "model",
-        object_id=f"{name}/{version}",
-        before=choice_sha256(before),
-        after=choice_sha256(made.registry.choice(name)),
-        weights_sha256=made.stores.weights_sha256(name, version),
-    )
+    _record(user, action, name, version, before, reason)
     return version
+
+
+def _record(user: User, action: str, name: str, version: str, before: Choice, override: str) -> None:
+    """Record a decision, and tell of it those who follow what `./retinote models` does, too."""
+    made = decisions()
+    after, weights_sha256 = made.registry.choice(name), made.stores.weights_sha256(name, version)
+    change = changes.described(
+        action,
+        name,
+        version,
+        weights_sha256=weights_sha256,
+        before=before,
+        after=after,
+        withdrawn=changes.withdrawn(action, name, before, after, made.stores),
+        override=override,
+    )
+
+    def write() -> None:
+        record(
+            ACTIONS[action],
+            user,
+            "model",
+            object_id=f"{name}/{version}",
+            before=choice_sha256(before),
+            after=choice_sha256(after),
+            weights_sha256=weights_sha256,
+        )
+        tell(ACTIONS[action], change, user)
+
+    all_or_nothing(write)
+
+
+def _needed_override(made: SharedDecisions, name: str, version: str, champion: str, override: str) -> str:
+    """The reason for promoting without a passed gate, where there is none. Raises NotThere where it is missing."""
+    problem = gates.refusal(Path(settings.LEARNING_DIR) / "gates", made.stores, name, version, champion)
+    if problem and not override.strip():
+        raise NotThere(problem)
+    try:
+        return gates.checked_reason(override) if problem else ""
+    except gates.GateError as error:
+        raise NotThere(str(error)) from error
 
 
 def _check_not_first(choice: Choice, name: str) -> None:

@@ -935,6 +935,13 @@ export interface components {
             /** @default  */
             comment: string;
         };
+        /** @description How often readers who read blind go over to the model's answer once they have seen it. */
+        AutomationBias: {
+            /** @description Null for users without `may_manage`. */
+            all: components["schemas"]["ReadingChanges"] | null;
+            /** @description Without `may_manage` at most one: yourself. Readers without such a case are left out. */
+            readers: components["schemas"]["ReaderReadingChanges"][];
+        };
         /**
          * @description * `sure` - It is the most urgent of which the model is sure.
          *     * `neighbours` - Several B-scans in a row are as urgent, though the model is not sure of this one.
@@ -1072,6 +1079,15 @@ export interface components {
              */
             set_size: number | null;
         };
+        /** @description Of blind first readings that differed from the model's answer, those that were changed to it. */
+        ChangedReadings: {
+            differed: number;
+            changed: number;
+            /** @description That these readings are of. */
+            scans: number;
+            /** @description Null of fewer than 20 scans, as which the interval counts them. */
+            share: components["schemas"]["Share"] | null;
+        };
         /** @description Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model. */
         Cohen: {
             readers: string[];
@@ -1111,6 +1127,8 @@ export interface components {
             verdicts: components["schemas"]["Verdicts"][];
             cohen: components["schemas"]["Cohen"][];
             fleiss: components["schemas"]["Fleiss"][];
+            /** @description Null for users who neither read nor manage. */
+            automation_bias: components["schemas"]["AutomationBias"] | null;
             latency_ms: components["schemas"]["Latency"] | null;
         };
         /** @description A frozen data set. Its files lie in the installation's data folder, from where nothing is sent. */
@@ -1596,6 +1614,10 @@ export interface components {
         Quality: {
             acceptable: boolean;
             reasons: string[];
+            /** @description What this rests on: grey levels (`black`, `median`, `white`), `sharpness` and how `layered` it is. Null in predictions of versions that didn't say. */
+            measures: {
+                [key: string]: number;
+            } | null;
         };
         /** @description All scans by their status, whatever day they are of. */
         Queue: {
@@ -1607,6 +1629,14 @@ export interface components {
              * @description Null in de-identified data.
              */
             oldest_queued: string | null;
+        };
+        /** @description The same of a reader. */
+        ReaderReadingChanges: {
+            model_right: components["schemas"]["ChangedReadings"];
+            model_wrong: components["schemas"]["ChangedReadings"];
+            /** @description Changed to the model's answer after others' readings were shown, too; in none of the counts. */
+            after_others: number;
+            reader: string;
         };
         /** @description How far what two readers drew is the same. */
         ReadersDice: {
@@ -1640,6 +1670,17 @@ export interface components {
             heatmap: components["schemas"]["HeatmapOverlap"][];
             adjudication: components["schemas"]["Adjudication"] | null;
             may_adjudicate: boolean;
+        };
+        /**
+         * @description How readings were changed where the model is right, and where it is wrong.
+         *
+         *     Right is what an adjudicator settled, or what enough others name who read the scan blind.
+         */
+        ReadingChanges: {
+            model_right: components["schemas"]["ChangedReadings"];
+            model_wrong: components["schemas"]["ChangedReadings"];
+            /** @description Changed to the model's answer after others' readings were shown, too; in none of the counts. */
+            after_others: number;
         };
         /** @description The next step, with its reasons and sources. */
         Recommendation: {
@@ -2974,7 +3015,7 @@ export interface operations {
                  */
                 eye?: "OD" | "OS";
                 model_version?: string;
-                ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state";
+                ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state" | "useful";
                 /** @description Number of results to return per page. */
                 page_size?: number;
                 /** @description Finds nothing in de-identified data. */

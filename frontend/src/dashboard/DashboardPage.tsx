@@ -8,6 +8,7 @@ import { formatCoefficient, formatCount, formatShare, formatTime } from "../comm
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
+import { AutomationBias } from "./AutomationBias";
 import classes from "./DashboardPage.module.css";
 import { DayBars } from "./DayBars";
 import { States } from "./States";
@@ -94,6 +95,11 @@ function Panels({ data }: { data: Dashboard }) {
         <Panel title={text.kappa} help={`${text.kappaHelp} ${text.interval(data.least_scans)}`}>
           <Kappas data={data} />
         </Panel>
+        {data.automation_bias && (
+          <Panel title={text.bias} help={`${text.biasHelp} ${text.interval(data.least_scans)}`}>
+            <AutomationBias bias={data.automation_bias} least={data.least_scans} />
+          </Panel>
+        )}
       </div>
     </>
   );

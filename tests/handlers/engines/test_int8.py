@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
+from handlers.answer import Answer
 from handlers.card import CARD_NAME, ModelCard
 from handlers.engines import choice, compiled, int8
 from handlers.engines.choice import load_engine
@@ -111,10 +113,10 @@ def test_a_whole_answer_comes_from_it(folder: Path) -> None:
     predictor = Predictor.load(folder, settings=EngineSettings("int8", small_engines(), MAX_BATCH))
     assert predictor.engine.description.startswith("int8")
     (answer,) = predictor.answer([Request(encode_png(noise(1)[0, 0].numpy()))])
-    assert isinstance(answer, dict) and "prediction" in answer and "findings" in answer
-    assert answer["gradcam"]["label"] == answer["prediction"]["label"]
-    assert answer["findings"] is not None
-    assert answer["familiarity"] is not None and answer["prediction_set"] is not None
+    whole = cast("Answer", answer)
+    assert whole["gradcam"]["label"] == whole["prediction"]["label"]
+    assert whole["findings"] is not None
+    assert whole["familiarity"] is not None and whole["prediction_set"] is not None
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,8 @@ def test_a_raw_image_is_answered_in_full(caller: Caller, card: ModelCard) -> Non
     told = [caveat for caveat in answer["caveats"] if caveat != WITHOUT_STATISTICS]
     assert all(caveat.split(": ")[1] in card.caveats.values() for caveat in told)
     check_limits(answer, card)
-    assert answer["quality"] == {"acceptable": True, "reasons": []}
+    assert (answer["quality"]["acceptable"], answer["quality"]["reasons"]) == (True, [])
+    assert set(answer["quality"]["measures"]) == {"black", "median", "white", "sharpness", "layered"}
     assert answer["image"] == {"width": 768, "height": 496, "sha256": hashlib.sha256(content).hexdigest()}
     assert set(answer["timing_ms"]) == {"decode", "forward", "explain", "encode"}
     check_findings(answer["findings"], card)

@@ -149,3 +149,23 @@ def test_scans_without_a_split_get_the_one_that_the_training_drew_with_its_outli
     trained = [scan for scan in scans if scan.label != "RVO"]
 
     assert with_splits(card, scans) == split_scans(trained, 0.3, 5, ["ERM"])
+
+
+def test_home_scans_become_what_later_scans_are_compared_with(
+    model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(DataError, match="has no statistics yet; leave out --reference to fit them"):
+        run(model, data, tmp_path / "cache", "--reference")
+    assert run(model, data, tmp_path / "cache", "--method", "mahalanobis") == 0
+    fitted = ModelCard.load(model / "model.json")
+    assert fitted.statistics is not None and fitted.statistics.reference is not None
+    reference = fitted.statistics.reference
+    assert reference.patients == len(LABELS), "the real scans of the val split, each of a patient of its own"
+    assert set(reference.quantiles) == {"confidence", "black", "median", "white", "sharpness", "layered"}
+    assert 0 < reference.quantiles["confidence"][0] < reference.quantiles["confidence"][-1] <= 1
+
+    # A card from before gets the same, and keeps all else.
+    replace(fitted, statistics=replace(fitted.statistics, reference=None)).save(model / "model.json")
+    assert run(model, data, tmp_path / "cache", "--reference") == 0
+    assert ModelCard.load(model / "model.json") == fitted
+    assert f"reference statistics of {len(LABELS)} patients at home" in capsys.readouterr().out

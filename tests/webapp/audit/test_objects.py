@@ -26,14 +26,18 @@ from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.audit import objects, sealing
 from webapp.audit.hashing import audited_kinds
-from webapp.audit.models import Record
+from webapp.audit.models import Action, Record
 from webapp.audit.objects import Comparison
+from webapp.audit.recording import record
 from webapp.calibration import profiles
 from webapp.calibration.models import CalibrationProfile
+from webapp.core import clock
+from webapp.drift.acknowledging import acknowledge
+from webapp.drift.models import Against, DriftStream
+from webapp.drift.watching import notice
 from webapp.gateway import admission, issuing
 from webapp.gateway.models import ServiceKey
-from webapp.learning import exporting
-from webapp.learning.rules import Rules
+from webapp.learning.models import DataSet
 from webapp.reviews.models import Adjudication, Review
 from webapp.rollouts import repredicting, shadowing, steps
 from webapp.scans.models import Prediction, Scan
@@ -84,15 +88,14 @@ def busy(
         )
     )
     profiles.undo(administrator)
-    settings.LEARNING_DIR = settings.DATA_DIR / "learning"
-    picture_of_another = upload(clinician, seed=9, patient_ref="P-8").json()["id"]
-    assert (
-        api(administrator)
-        .post(f"/api/v1/scans/{picture_of_another}/adjudication/", {"label": "CNV"})
-        .status_code
-        == 201
+    stream = DriftStream.objects.create(
+        model_name="retina-oct", weights_sha256="ab" * 32, seen_until=clock.now()
     )
-    exporting.export(Rules.given(), administrator)
+    acknowledge(notice(stream, Against.BEFORE, clock.now(), 50, [{"p": 0.25}]), administrator, accept=True)
+    frozen = DataSet.objects.create(
+        number=1, model_name="retina-oct", sha256="ab" * 32, held_out_sha256="cd" * 32, made_by=administrator
+    )
+    record(Action.DATA_SET_CREATE, administrator, "data_set", after=frozen)
     # What comes and goes, and goes with what it belongs to.
     gone = upload(colleague, seed=5).json()["id"]
     api(colleague).post(f"/api/v1/scans/{gone}/annotations/", BOX)

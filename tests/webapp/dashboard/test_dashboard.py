@@ -9,7 +9,7 @@ import pytest
 
 from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.models import User
-from webapp.dashboard import metrics
+from webapp.dashboard import intervals
 from webapp.reviews import reading
 from webapp.scans.models import Scan, Status
 
@@ -67,7 +67,7 @@ def test_readers_agree_with_the_model_and_with_each_other(
         reading.record(scan, colleague, **verdict)
 
     few = shown(api, administrator)
-    monkeypatch.setattr(metrics, "LEAST_SCANS", 2)
+    monkeypatch.setattr(intervals, "LEAST_SCANS", 2)
     found = shown(api, administrator)
 
     cnv = next(line for line in found["verdicts"] if line["label"] == "CNV")

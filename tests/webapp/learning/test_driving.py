@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from handlers.card import CARD_NAME, ModelCard
+from operations.learn.processes import ROOT
 from tests.models import give_statistics, make_model
+from tests.waiting import is_running, wait_for
 from tests.webapp.learning.conftest import Many, Read
+from webapp.core import clock
 from webapp.learning import driving, exporting, runs
 from webapp.learning.models import DataSet, LearningRun
-from webapp.learning.run_document import RunState
+from webapp.learning.run_document import SILENT_S, RunState
 
 SMALL = ["--epochs", "2", "--simulated", "0"]
 SIDE = 64
@@ -77,6 +86,53 @@ def test_what_readers_said_becomes_a_candidate_also_when_it_is_stopped_on_the_wa
     assert made.made_with["learning"]["run"] == run.name
     assert (run.version, run.weights_sha256, run.from_version) == ("9.2.0", made.weights_sha256, "9.1.0")
     assert [epoch["number"] for epoch in run.epochs] == [1, 2]
+
+
+def started(tmp_path: Path, mongodb_uri: str) -> subprocess.Popen[bytes]:
+    """`learning_run run --resume` in a process of its own, on this test's database."""
+    environment = os.environ | {
+        "RETINOTE_MONGODB_URI": mongodb_uri,
+        "RETINOTE_DATABASE": connection.settings_dict["NAME"],
+        "RETINOTE_DATA_DIR": str(tmp_path),
+        "RETINOTE_MODEL_SERVER": "tests.webapp.learning.small_server.client",
+        "RETINOTE_LEARN_THREADS": "1",
+        "RETINOTE_SECRET_KEY": "of-a-test",
+        "DJANGO_SETTINGS_MODULE": "webapp.settings",
+        "PYTHONPATH": str(ROOT),
+    }
+    with (tmp_path / "driver.log").open("ab") as log:
+        command = [sys.executable, "-m", "django", "learning_run", "run", "--resume"]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+
+
+def test_a_run_that_was_killed_ends_with_all_its_processes_and_is_gone_on_with(
+    version: ModelCard, settled: Many, tmp_path: Path, mongodb_uri: str
+) -> None:
+    settled(24)
+    run = runs.ask()
+    run.options = {**run.options, "more": ["--epochs", "3", "--simulated", "0"]}
+    run.save(update_fields=["options"])
+    driver = started(tmp_path, mongodb_uri)
+
+    def has_an_epoch() -> bool:
+        run.refresh_from_db()
+        assert driver.poll() is None, (tmp_path / "driver.log").read_text()
+        return bool(run.epochs)
+
+    wait_for(has_an_epoch, timeout_s=240)
+    below = psutil.Process(driver.pid).children(recursive=True)
+    driver.kill()
+    driver.wait()
+    wait_for(lambda: not any(is_running(process.pid) for process in below), timeout_s=60)
+    LearningRun.objects.filter(pk=run.pk).update(heard_at=clock.now() - timedelta(seconds=SILENT_S + 1))
+    before = len(run.epochs)
+    again = started(tmp_path, mongodb_uri)
+    again.wait(timeout=300)
+    run.refresh_from_db()
+    said = (tmp_path / "driver.log").read_text()
+    assert states(run)["import"] == "done", said
+    assert [epoch["number"] for epoch in run.epochs] == [1, 2, 3] and before < 4
+    assert DataSet.objects.count() == 1 and said.count("export: data set 1") == 1
 
 
 def test_without_a_settled_label_the_run_says_what_is_missing(version: ModelCard, read: Read) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import cv2
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 
 from tests.webapp.audit.conftest import NewRecords
 from tests.webapp.learning.conftest import LABELS, MODEL, SIDE, Many, Read, command, newest, picture, say
@@ -264,12 +264,20 @@ def test_an_export_that_fails_leaves_nothing(
             command()
     assert not DataSet.objects.exists() and not PatientSide.objects.exists()
     assert [path.name for path in (learning / "data-sets").iterdir()] == [".lock"]
-    # Killed exports leave folders that the next one clears away.
-    for name in (".partial-x", "1"):
-        (learning / "data-sets" / name / "images").mkdir(parents=True)
+    # A killed export leaves a folder that the next one clears away.
+    (learning / "data-sets" / ".partial-x" / "images").mkdir(parents=True)
     command()
     assert sorted(path.name for path in (learning / "data-sets").iterdir()) == [".lock", "1"]
     assert len(list((learning / "data-sets" / "1" / "images").iterdir())) == 6
+
+
+def test_a_data_set_that_no_document_names_is_kept(settled: Many, learning: Path) -> None:
+    """As after an older backup was restored beside the present folder: cards of models may name it."""
+    settled(6)
+    command()
+    DataSet.objects.all().delete()
+    assert "Data set 2" in command()
+    assert sorted(path.name for path in (learning / "data-sets").iterdir()) == [".lock", "1", "2"]
 
 
 def test_of_two_exports_at_once_one_is_refused(settled: Many, learning: Path) -> None:
@@ -371,6 +379,9 @@ def test_the_database_decides_what_the_file_says(settled: Many, learning: Path) 
     settled(12)
     command()
     was = (learning / "test-set.json").read_bytes()
+    (learning / "test-set.json").unlink()
+    call_command("publish_test_set")
+    assert (learning / "test-set.json").read_bytes() == was
     (learning / "test-set.json").unlink()
     assert exporting.publish_test_set() == learning / "test-set.json"
     assert (learning / "test-set.json").read_bytes() == was

@@ -17,7 +17,7 @@ from tests.webapp.conftest import Clients, Predicted
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
-from webapp.dashboard import metrics
+from webapp.dashboard import intervals
 from webapp.reviews import reading
 from webapp.reviews.models import Review
 from webapp.scans.models import Disclosure, Scan
@@ -128,7 +128,7 @@ def test_who_gives_in_after_a_look_ends_no_dispute(scan: Scan, colleague: User, 
 def test_the_dashboard_compares_independent_readings_alone(
     scan: Scan, colleague: User, administrator: User, api: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "LEAST_SCANS", 1)
+    monkeypatch.setattr(intervals, "LEAST_SCANS", 1)
     client = api(colleague)
     give_verdict(client, scan, label="CNV")
     client.get(f"/api/v1/scans/{scan.pk}/reading/")

@@ -83,6 +83,9 @@ def test_errors_that_have_just_begun_count_at_once_unless_the_champion_has_them_
     both = judge_share("errors", RULES.errors, canary, Counted(250, 500), outcomes)
 
     assert (alone.finding, both.finding) == (Finding.BREACHED, Finding.FINE)
+    # A server that is slow from the first fails for both.
+    few = judge_share("errors", RULES.errors, Counted(6, 10), Counted(3, 8), [True] * 6 + [False] * 4)
+    assert few.finding is Finding.UNDECIDED
 
 
 def _times(usual: float, count: int = 100) -> list[float]:

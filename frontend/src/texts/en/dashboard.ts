@@ -54,4 +54,15 @@ export const dashboard = {
   fleiss: (readers: number) => `All, ${readers} readers per scan (Fleiss)`,
   pair: (first: string, second: string) => `${first} and ${second} (Cohen)`,
   undefined: "not defined",
+  bias: "Automation bias",
+  biasHelp:
+    "Of blind first readings that differed from the model's answer, how many were changed to it once it was shown. The right label is an adjudicator's, or that of other readers who read blind.",
+  biasColumns: { readers: "Reader", right: "The model is right", wrong: "The model is wrong" },
+  biasAll: "All readers",
+  biasFew: (counts: string, scans: string, least: string) =>
+    `${counts}; not enough readings: ${scans} of ${least}`,
+  biasAfterOthers: (count: string) =>
+    `${count} more ${count === "1" ? "was" : "were"} changed after others' readings were shown, too: nobody can say whom the reader followed.`,
+  noBias: (least: number) =>
+    `Not enough readings: 0 of ${least}. A reading counts if it was blind, differs from the model's answer, and the right label is known without its reader.`,
 };

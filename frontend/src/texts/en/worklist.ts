@@ -9,6 +9,7 @@ export const worklist = {
     uncertain: "Least certain first",
     state: "Not answered first",
     disputed: "Most disputed first",
+    useful: "Most useful to learn from first",
   },
   search: "Search",
   searchHint: "Patient reference, note, model's label",

@@ -97,7 +97,7 @@ def test_nothing_that_a_blind_reader_gets_depends_on_the_answer(
 
 
 def test_a_blind_reader_gets_no_order_that_depends_on_what_is_hidden(scan: Scan, blind: APIClient) -> None:
-    for ordering in ("urgent", "uncertain", "disputed", "state"):
+    for ordering in ("urgent", "uncertain", "disputed", "state", "useful"):
         answer = blind.get(f"/api/v1/scans/?ordering={ordering}")
         assert answer.status_code == 400
         assert "read blind" in answer.json()["error"]["message"]

@@ -46,7 +46,7 @@ class Command(BaseCommand):
             "--objects",
             action="store_true",
             help="compare today's documents, too, with what was last recorded of them: scans, predictions, drawings, "
-            "verdicts, adjudications, users, service keys and local calibrations",
+            "verdicts, adjudications, users, service keys, local calibrations and data sets",
         )
 
     def handle(

@@ -1,0 +1,129 @@
+"""Images in S3, kept by a real server (SeaweedFS): stored, sent, exported, swept and deleted as on a disk."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+from serving.shared.s3 import S3Objects
+from tests.images import png_bytes
+from tests.seaweedfs import Seaweedfs, needs_seaweedfs
+from tests.webapp.conftest import Clients, Upload
+from webapp.accounts.models import User
+from webapp.scans import storage
+from webapp.scans.models import Scan, Status
+from webapp.scans.sweep import sweep
+
+pytestmark = needs_seaweedfs
+
+
+@pytest.fixture
+def images(bucket: str, settings: Any) -> S3Objects:
+    """The bucket in which the images are."""
+    settings.MEDIA = f"s3://{bucket}/clinic/images"
+    return S3Objects(bucket, "clinic/images")
+
+
+def on_disk() -> list[Path]:
+    return [path for path in Path(django_settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+
+
+def body(answer: Any) -> bytes:
+    return b"".join(answer.streaming_content) if answer.streaming else answer.content
+
+
+def test_an_upload_is_stored_and_sent_from_s3(
+    images: S3Objects, away: None, upload: Upload, api: Clients, clinician: User
+) -> None:
+    answer = upload(clinician)
+    assert answer.status_code in (201, 202), answer.content
+    scan = Scan.objects.get()
+
+    assert images.names("") == [f"scans/{scan.image_name[:2]}/{scan.image_name}"]
+    assert on_disk() == []
+    stored = images.read(images.names("")[0])
+    sent = api(clinician).get(f"/api/v1/scans/{scan.pk}/image/")
+    assert stored and body(sent) == stored.content == storage.read(scan.image_name)
+    assert sent.headers["Content-Length"] == str(len(stored.content))
+    assert sent.headers["Content-Type"] == "image/png"
+    thumbnail = api(clinician).get(f"/api/v1/scans/{scan.pk}/thumbnail/")
+    assert body(thumbnail).startswith(b"\xff\xd8\xff")
+    again = upload(clinician)
+    assert again.json()["id"] == str(scan.pk), "the same picture was stored twice"
+
+    assert api(clinician).delete(f"/api/v1/scans/{scan.pk}/").status_code == 204
+    assert images.names("") == []
+    assert not storage.exists(scan.image_name)
+    with pytest.raises(FileNotFoundError):
+        storage.read(scan.image_name)
+
+
+def test_an_export_takes_pictures_from_s3(
+    images: S3Objects, away: None, upload: Upload, api: Clients, clinician: User
+) -> None:
+    upload(clinician)
+    scan = Scan.objects.get()
+
+    wanted = {"format": "coco", "with_text": True}
+    exported = api(clinician).post("/api/v1/exports/", wanted, format="json")
+
+    assert exported.status_code == 200, exported.content
+    with zipfile.ZipFile(io.BytesIO(body(exported))) as opened:
+        [name] = [name for name in opened.namelist() if name.endswith(".png")]
+        assert opened.read(name) == storage.read(scan.image_name)
+
+
+def test_a_sweep_removes_what_nobody_names_and_keeps_the_rest(
+    images: S3Objects, away: None, upload: Upload, clinician: User
+) -> None:
+    upload(clinician)
+    orphan = storage.save(png_bytes(seed=9))
+    assert len(list(storage.all_files())) == 2
+
+    assert sweep().files_removed == 0, "it might belong to an upload that goes on"
+    assert sweep(grace_s=0).files_removed == 1
+
+    assert not storage.exists(orphan)
+    assert storage.exists(Scan.objects.get().image_name)
+
+
+def test_a_file_that_was_gathered_here_is_taken_along(images: S3Objects, tmp_path: Path) -> None:
+    name = storage.new_name(storage.INSTANCE)
+    gathered = tmp_path / "gathered"
+    gathered.write_bytes(b"DICM" * 2**20)
+
+    storage.take(gathered, name)
+
+    assert not gathered.exists()
+    assert storage.beginning(name, 4) == (b"DICM", 2**22)
+
+
+def test_while_s3_is_away_nothing_is_lost_and_callers_are_told(
+    images: S3Objects,
+    away: None,
+    upload: Upload,
+    api: Clients,
+    clinician: User,
+    seaweedfs: Seaweedfs,
+) -> None:
+    upload(clinician)
+    scan = Scan.objects.get()
+    seaweedfs.stop()
+    try:
+        sent = api(clinician).get(f"/api/v1/scans/{scan.pk}/image/")
+        refused = upload(clinician, seed=2)
+        with pytest.raises(OSError, match="can't be reached"):
+            sweep()
+    finally:
+        seaweedfs.start()
+
+    for answer in (sent, refused):
+        assert answer.status_code == 503, answer.content
+        assert answer.json()["error"]["message"].startswith("The images can't be reached at the moment")
+    assert Scan.objects.get().status != Status.FAILED
+    assert storage.exists(scan.image_name)

@@ -1,0 +1,92 @@
+"""Finds the streams that have new scans, and reads the values of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from django.conf import settings
+from django.db import IntegrityError
+from django.db.models import Count, Max, Q
+
+from webapp.core import clock
+from webapp.drift.models import DriftStream
+from webapp.drift.samples import FIELDS, Value, values_of
+from webapp.scans.models import Scan, ScanQuerySet, Status
+
+LOOK_BACK = timedelta(days=30)
+"""A stream without a scan for that long is not watched, and a new one begins with the scans of that time."""
+KEY = ("clinic", "device", "weights_sha256", "calibration")
+MOST_READ = 5000
+"""Scans of a stream in one run; the rest are read in the next one."""
+
+
+@dataclass(frozen=True)
+class NewScan:
+    """A scan for comparison; `patient` is "" where it is not known."""
+
+    key: ObjectId
+    time: datetime
+    patient: str
+    values: dict[str, Value]
+
+
+def find_streams() -> list[DriftStream]:
+    """The streams of the model with scans in the last LOOK_BACK, new ones made."""
+    now = clock.now()
+    found = _answered().filter(timestamp__gte=now - LOOK_BACK, timestamp__lte=now)
+    rows = found.order_by().values(*KEY, "model_version").annotate(newest=Max("timestamp"), count=Count("pk"))
+    newest: dict[tuple[str, ...], tuple[datetime, str]] = {}
+    for row in rows:
+        # Documents of earlier versions lack some of these.
+        key = tuple(row.get(name) or "" for name in KEY)
+        if row["weights_sha256"]:
+            newest[key] = max(newest.get(key, (row["newest"], "")), (row["newest"], row["model_version"]))
+    return [
+        _stream(dict(zip(KEY, key, strict=True)), time, version) for key, (time, version) in newest.items()
+    ]
+
+
+def _answered() -> ScanQuerySet:
+    """Of each upload one scan: B-scans of a volume are of one eye at one moment."""
+    return Scan.objects.leading().filter(status=Status.PREDICTED, model_name=settings.MODEL_NAME)
+
+
+def _stream(key: Mapping[str, str], newest: datetime, version: str) -> DriftStream:
+    stream = DriftStream.objects.filter(**key).first()
+    if stream is None:
+        start = clock.now() - LOOK_BACK
+        stream = DriftStream(
+            **key, model_name=settings.MODEL_NAME, model_version=version, newest=newest, seen_until=start
+        )
+        try:
+            stream.save(force_insert=True)
+        except IntegrityError:  # another worker made it at the same moment
+            stream = DriftStream.objects.get(**key)
+    elif stream.newest != newest:
+        stream.newest = newest
+        stream.save(update_fields=["newest"])
+    return stream
+
+
+def new_scans(stream: DriftStream) -> Iterator[NewScan]:
+    """The stream's scans that were not looked at yet, in the order of their uploads.
+
+    Those from the future, of a clock that was wrong, wait until their time has come.
+    """
+    seen = Q(timestamp__gt=stream.seen_until)
+    if stream.seen_last:
+        seen |= Q(timestamp=stream.seen_until, pk__gt=ObjectId(stream.seen_last))
+    own = _answered().filter(seen, timestamp__lte=clock.now(), clinic=stream.clinic)
+    own = own.filter(weights_sha256=stream.weights_sha256)
+    # In documents of earlier versions these fields may be missing, which no filter by "" finds.
+    wanted = (stream.device, stream.calibration)
+    names = ("pk", "timestamp", "patient_ref", "device", "calibration", *FIELDS)
+    rows = own.order_by("timestamp", "pk").values_list(*names)[:MOST_READ]
+    for values in rows.iterator(chunk_size=500):
+        row: dict[str, Any] = dict(zip(names, values, strict=True))
+        if (row["device"] or "", row["calibration"] or "") == wanted:
+            yield NewScan(row["pk"], row["timestamp"], row["patient_ref"] or "", values_of(row))
