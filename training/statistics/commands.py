@@ -140,7 +140,9 @@ def statistics(arguments: argparse.Namespace) -> int:
         card = add_reference(arguments.model, card, network, scans, arguments.cache)
         assert card.statistics is not None
         counts = ", ".join(f"{name} {facts.patients}" for name, facts in card.statistics.reference.items())
-        print(f"wrote {CARD_NAME} of {card.name} {card.version}: reference of patients at home, {counts or 'none'}")
+        print(
+            f"wrote {CARD_NAME} of {card.name} {card.version}: reference of patients at home, {counts or 'none'}"
+        )
         return 0
     card = make_statistics(
         arguments.model, card, embed_scans(card, network, scans, elsewhere, arguments.cache), options
