@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OCTDL, KERMANY = "octdl", "kermany"
 WITHIN = 200
 """Scans after the change within which it should be noticed."""
-MOST = 1000
+MOST = 400
 """Scans after the change after which a run ends: the change was missed."""
 
 

@@ -110,7 +110,7 @@ def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
         (["tests/test_cli.py"], 0),
         (["tests/test_cli.py::test_version", "-x"], 0),
         (["tests/test_cli.py", "tests/test_order.py"], 2),
-        (["tests/webapp/dashboard"], 2),
+        (["tests/webapp/gateway"], 2),
     ],
 )
 def test_tests_run_in_as_many_processes_as_are_worth_starting(
