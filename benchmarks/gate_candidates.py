@@ -189,7 +189,7 @@ def no_number_for_a_size(workshop: Workshop, version: str) -> Path:
     others = draft.images(workshop.tested)
     sized = torch.stack([to_tensor(picture(TRIP_SIZE), draft.card.input)])
     with torch.no_grad():
-        for images in (*torch.split(others, BATCH), sized):  # type: ignore[no-untyped-call]
+        for images in (*torch.split(others, BATCH), sized):
             draft.network(images)
     hook.remove()
     first, second = (cast(nn.Linear, block.get_submodule(f"mlp.{name}")) for name in ("fc1", "fc2"))
@@ -346,7 +346,7 @@ def _tune(
     last, head = stages[-1], network.get_submodule("head")
     early = nn.Sequential(network.get_submodule("stem"), *copy.deepcopy(list(stages)[:-1])).eval()
     with torch.no_grad():
-        parts = torch.split(draft.images(scans), BATCH)  # type: ignore[no-untyped-call]
+        parts = torch.split(draft.images(scans), BATCH)
         given = torch.cat([early(part) for part in parts])
     changed = [*last.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(changed, lr=rate, weight_decay=0.0)
