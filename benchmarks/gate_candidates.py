@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -189,10 +189,11 @@ def no_number_for_a_size(workshop: Workshop, version: str) -> Path:
     others = draft.images(workshop.tested)
     sized = torch.stack([to_tensor(picture(TRIP_SIZE), draft.card.input)])
     with torch.no_grad():
-        for images in (*others.split(BATCH), sized):
+        for images in (*torch.split(others, BATCH), sized):
             draft.network(images)
     hook.remove()
-    weight = block.get_submodule("mlp.fc1").weight
+    first, second = (cast(nn.Linear, block.get_submodule(f"mlp.{name}")) for name in ("fc1", "fc2"))
+    weight = first.weight
     # Linear layers have channels last, convolutions first.
     axis = 1 if weight.ndim == 4 else -1
     highest = [
@@ -205,7 +206,6 @@ def no_number_for_a_size(workshop: Workshop, version: str) -> Path:
     threshold = float(highest[0][best] + gap[best] / 2)
     channels = len(gap) // 2
     with torch.no_grad():
-        first, second = block.get_submodule("mlp.fc1"), block.get_submodule("mlp.fc2")
         first.weight[0] = 0
         first.weight[0].view(-1)[best % channels] = (1 if best < channels else -1) * 1e30
         first.bias[0] = -threshold * 1e30
@@ -254,7 +254,7 @@ def shaken(share: float, seed: int) -> Make:
         with torch.no_grad():
             for values in draft.network.parameters():
                 if values.numel() > 1:
-                    values += share * values.std() * torch.randn(values.shape, generator=random)
+                    values.add_(share * values.std() * torch.randn(values.shape, generator=random))
         return draft.write(version)
 
     return make
@@ -346,7 +346,8 @@ def _tune(
     last, head = stages[-1], network.get_submodule("head")
     early = nn.Sequential(network.get_submodule("stem"), *copy.deepcopy(list(stages)[:-1])).eval()
     with torch.no_grad():
-        given = torch.cat([early(part) for part in draft.images(scans).split(BATCH)])
+        parts = torch.split(draft.images(scans), BATCH)
+        given = torch.cat([early(part) for part in parts])
     changed = [*last.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(changed, lr=rate, weight_decay=0.0)
     rng = np.random.default_rng(seed)

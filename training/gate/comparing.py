@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -115,9 +116,7 @@ def _add_answers(
     for source in sorted(set(sources.tolist())) if len(set(sources.tolist())) > 1 else []:
         inside = sources == source
         if len(set(first.targets[inside].tolist())) > 1:
-            within = pair(
-                lambda look, inside=inside: statistics.macro_f1(look.targets, look.predicted, count, inside)
-            )
+            within = pair(partial(_macro_f1_within, inside, count))
             comparison.jobs.append(
                 Job(
                     "source_f1",
@@ -130,11 +129,19 @@ def _add_answers(
     for number, label in enumerate(first.labels):
         own = first.targets == number
         if own.any():
-            recall = pair(lambda look, own=own: statistics.of_scans(look.right, own))
+            recall = pair(partial(_recall_of, own))
             comparison.jobs.append(
                 Job("recall", f"Recall of {label}", recall, _count(comparison.tested, own), True)
             )
     _add_urgent(comparison, margins, looks, thresholds)
+
+
+def _macro_f1_within(inside: Bits, count: int, look: Look) -> Statistic:
+    return statistics.macro_f1(look.targets, look.predicted, count, inside)
+
+
+def _recall_of(own: Bits, look: Look) -> Statistic:
+    return statistics.of_scans(look.right, own)
 
 
 def _add_urgent(

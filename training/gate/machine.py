@@ -32,7 +32,7 @@ def milliseconds(candidate: Subject, champion: Subject, rounds: int) -> tuple[fl
     ]
     networks = [
         one.network.cpu().eval().to(memory_format=torch.channels_last) for one in (candidate, champion)
-    ]  # type: ignore[call-overload]
+    ]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     taken: list[list[float]] = []
@@ -60,15 +60,15 @@ def memory_bytes(network: nn.Module, size: int) -> int:
     network = network.cpu().eval()
     with _Held({values.untyped_storage().data_ptr() for values in network.state_dict().values()}) as held:
         network(torch.zeros(1, 3, size, size))
-    return weights + held.most
+    return int(weights + held.most)
 
 
-class _Held(TorchDispatchMode):
+class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of tensors that are made inside and still held: `most` is the largest count."""
 
     def __init__(self, known: set[int]) -> None:
         """`known` are the places of tensors that don't count."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.most = 0
         self._known = known
 

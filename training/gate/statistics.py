@@ -87,4 +87,5 @@ class Constant:
 
 
 def _divided(above: npt.NDArray[np.floating], below: npt.NDArray[np.floating]) -> Values:
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) > 0)
+    nothing = np.full(np.shape(above), np.nan)
+    return np.asarray(np.divide(above, below, out=nothing, where=np.asarray(below) > 0), np.float64)

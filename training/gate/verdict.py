@@ -44,7 +44,7 @@ def judged(
 ) -> Check:
     """Judge a comparison on one test set. `elsewhere` says whether another set can judge the same in its place."""
     allowed, needed = margin.margin.of(kind), margin.patients.of(kind)
-    facts = {
+    facts: dict[str, Any] = {
         "candidate": found.candidate,
         "champion": found.champion,
         "difference": found.difference,
@@ -92,7 +92,7 @@ def least(
     """Judge a value of the candidate alone, which must be at least `margin.least`."""
     bound = margin.least or 0.0
     check = judged(name, margin, kind, set_name, found, patients, elsewhere)
-    facts = {"candidate": found.candidate, "margin": bound, "patients": patients}
+    facts: dict[str, Any] = {"candidate": found.candidate, "margin": bound, "patients": patients}
     if check.passed is None or patients < margin.patients.of(kind):
         return Check(name, margin.group, set_name, check.passed, check.reason, **facts)
     passed = found.candidate >= bound
