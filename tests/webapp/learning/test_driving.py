@@ -37,7 +37,7 @@ def version(settings: Any, tmp_path: Path) -> ModelCard:
     card = ModelCard.load(folder / CARD_NAME)
     replace(card, input=replace(card.input, size=SIDE)).save(folder / CARD_NAME)
     give_statistics(folder)
-    settings.MODEL_SERVER = "tests.webapp.learning.small_server.client"
+    settings.MODEL_SERVER = "tests.small_model_server.client"
     settings.LEARN_THREADS = 1
     return ModelCard.load(folder / CARD_NAME)
 
@@ -100,7 +100,7 @@ def started(tmp_path: Path, mongodb_uri: str) -> subprocess.Popen[bytes]:
         "RETINOTE_MONGODB_URI": mongodb_uri,
         "RETINOTE_DATABASE": connection.settings_dict["NAME"],
         "RETINOTE_DATA_DIR": str(tmp_path),
-        "RETINOTE_MODEL_SERVER": "tests.webapp.learning.small_server.client",
+        "RETINOTE_MODEL_SERVER": "tests.small_model_server.client",
         "RETINOTE_LEARN_THREADS": "1",
         "RETINOTE_SECRET_KEY": "of-a-test",
         "DJANGO_SETTINGS_MODULE": "webapp.settings",
