@@ -37,7 +37,7 @@ def version(settings: Any, tmp_path: Path) -> ModelCard:
     card = ModelCard.load(folder / CARD_NAME)
     replace(card, input=replace(card.input, size=SIDE)).save(folder / CARD_NAME)
     give_statistics(folder)
-    settings.MODEL_SERVER = "tests.webapp.learning.small_server.client"
+    settings.MODEL_SERVER = "tests.small_model_server.client"
     settings.LEARN_THREADS = 1
     return ModelCard.load(folder / CARD_NAME)
 
@@ -70,10 +70,16 @@ def test_what_readers_said_becomes_a_candidate_also_when_it_is_stopped_on_the_wa
     assert len(run.epochs) >= 1
 
     said: list[str] = []
+
+    def stop_before_the_gate(line: str) -> None:
+        said.append(line)
+        if line.startswith("import"):
+            runs.stop()  # the gate has tests of its own, and compares for minutes
+
     assert runs.resume() == run
     run.refresh_from_db()
     assert runs.take_up(run)
-    driving.drive(run, said.append)
+    driving.drive(run, stop_before_the_gate)
     done = states(run)
     assert [done[name] for name in ("train", "temperature", "statistics", "evaluate", "import")] == [
         "done"
@@ -94,7 +100,7 @@ def started(tmp_path: Path, mongodb_uri: str) -> subprocess.Popen[bytes]:
         "RETINOTE_MONGODB_URI": mongodb_uri,
         "RETINOTE_DATABASE": connection.settings_dict["NAME"],
         "RETINOTE_DATA_DIR": str(tmp_path),
-        "RETINOTE_MODEL_SERVER": "tests.webapp.learning.small_server.client",
+        "RETINOTE_MODEL_SERVER": "tests.small_model_server.client",
         "RETINOTE_LEARN_THREADS": "1",
         "RETINOTE_SECRET_KEY": "of-a-test",
         "DJANGO_SETTINGS_MODULE": "webapp.settings",
@@ -127,7 +133,14 @@ def test_a_run_that_was_killed_ends_with_all_its_processes_and_is_gone_on_with(
     LearningRun.objects.filter(pk=run.pk).update(heard_at=clock.now() - timedelta(seconds=SILENT_S + 1))
     before = len(run.epochs)
     again = started(tmp_path, mongodb_uri)
-    again.wait(timeout=300)
+
+    def is_imported() -> bool:
+        run.refresh_from_db()
+        return states(run)["import"] == "done" or again.poll() is not None
+
+    wait_for(is_imported, timeout_s=300)
+    runs.stop()
+    again.wait(timeout=60)
     run.refresh_from_db()
     said = (tmp_path / "driver.log").read_text()
     assert states(run)["import"] == "done", said
@@ -175,6 +188,23 @@ def test_a_data_set_whose_files_are_gone_is_named(version: ModelCard, settled: M
     assert runs.take_up(run)
     driving.drive(run)
     assert f"The files of data set {made.number} are not in" in run.problem
+
+
+def test_what_the_gate_found_is_kept_in_short() -> None:
+    check = {
+        "name": "macro F1",
+        "set": "test",
+        "candidate": 0.8,
+        "champion": 0.7,
+        "passed": True,
+        "reason": "",
+        "more": 1,
+    }
+    found = driving.summary_of(
+        {"better": True, "sha256": "a" * 64, "made": "today", "checks": [check], "replay": {}}
+    )
+    assert found["better"] and found["sha256"] == "a" * 64
+    assert found["checks"][0]["candidate"] == 0.8 and "more" not in found["checks"][0]
 
 
 def test_the_command_shows_what_there_is(db: None, capsys: pytest.CaptureFixture[str]) -> None:
