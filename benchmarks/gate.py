@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CHAMPION = ROOT / "model_store" / "retina-oct" / "2.1.0"
 NUMBERS_NAME, FIGURE_NAME = "gate.json", "gate.svg"
 SHARE_TESTED = 0.6
-MASKED = 5
-"""Scans of each label on which heat maps are compared."""
+MASKED, STRANGERS = 4, 6
+"""Scans of each label on which heat maps are compared, and strangers of each kind."""
 COLOURS = {True: "#2f9e6e", False: "#c0392b", None: "#d7dde3"}
 
 
@@ -57,20 +57,22 @@ def run(arguments: argparse.Namespace) -> int:
         data = _manifest(Path(work) / "tested", tested)
         workshop = Workshop(arguments.champion, learn, tested, Path(work) / "made", arguments.steps)
         champion = dataclasses.replace(Subject.load(arguments.champion), seen={})
-        for number, candidate in enumerate((*BAD, *GOOD)):
-            row = judge(candidate, workshop, champion, f"9.{number}.0", data, arguments.simulated)
-            rows.append(row)
-            print(_line(row), flush=True)
+        # In turns, so that what is known after a while is of both kinds.
+        for number, candidate in enumerate(one for pair in zip(BAD, GOOD, strict=True) for one in pair):
+            rows.append(judge(candidate, workshop, champion, f"9.{number}.0", data, arguments.simulated))
+            print(_line(rows[-1]), flush=True)
+            _write(arguments, rows, len(tested))
     right = sum(row["as_it_should"] for row in rows)
-    content = {
-        "champion": str(arguments.champion.name),
-        "tested": len(tested),
-        "candidates": rows,
-    }
-    (arguments.out / NUMBERS_NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    draw(rows).savefig(arguments.out / FIGURE_NAME)
     print(f"{right} of {len(rows)} as they should; wrote {arguments.out / NUMBERS_NAME} and {FIGURE_NAME}")
     return 0 if right == len(rows) else 1
+
+
+def _write(arguments: argparse.Namespace, rows: list[dict[str, Any]], tested: int) -> None:
+    """Write what is known so far, the bad ones first."""
+    ordered = sorted(rows, key=lambda row: bool(row["good"]))
+    content = {"champion": arguments.champion.name, "tested": tested, "candidates": ordered}
+    (arguments.out / NUMBERS_NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    draw(ordered).savefig(arguments.out / FIGURE_NAME)
 
 
 def divide(data: Path, count: int) -> tuple[list[Scan], list[Scan]]:
@@ -99,7 +101,9 @@ def judge(
     from training.gate.margins import read_margins
 
     margins = read_margins()
-    drawn = dataclasses.replace(margins.simulated, per_label=simulated, masked_per_label=MASKED)
+    drawn = dataclasses.replace(
+        margins.simulated, per_label=simulated, masked_per_label=MASKED, strangers_per_kind=STRANGERS
+    )
     margins = dataclasses.replace(
         margins, simulated=drawn, given=dataclasses.replace(margins.given, masked_per_label=MASKED)
     )

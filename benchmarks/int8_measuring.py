@@ -92,7 +92,8 @@ def _kernels(count: int, inside: int, outside: int, after: str) -> dict[str, Cal
     bias = plain.bias.detach()
     small = torch.ops.onednn.qlinear_prepack((127 * weight / weight.abs().max()).round().to(torch.int8), None)
     scales, zeros = torch.full((outside,), 0.01), torch.zeros(outside, dtype=torch.int64)
-    post, result = ACTIVATED[after], torch.uint8 if after == "gelu" else torch.bfloat16
+    post = ACTIVATED[after]
+    result, scale = (torch.uint8, 0.01) if after == "gelu" else (torch.bfloat16, 1.0)
     return {
         "bf16": partial(
             torch.ops.mkldnn._linear_pointwise,
@@ -106,7 +107,7 @@ def _kernels(count: int, inside: int, outside: int, after: str) -> dict[str, Cal
         "int8": partial(
             torch.ops.onednn.qlinear_pointwise,
             (255 * values).to(torch.uint8),
-            *(1 / 255, 0, small, scales, zeros, bias, 0.01, 0, result, *post),
+            *(1 / 255, 0, small, scales, zeros, bias, scale, 0, result, *post),
         ),
     }
 

@@ -53,13 +53,12 @@ def compare_heat(candidate: Subject, champion: Subject, scans: Sequence[Scan]) -
 
 
 def choose_scans(scans: Sequence[Scan], labels: Sequence[str], per_label: int) -> list[Scan]:
-    """Up to `per_label` scans of each label, those with a region first, always the same; without regions of any."""
+    """Up to `per_label` scans of each label, of those with a mask where there are any; always the same ones."""
     rng = np.random.default_rng(0)
     chosen: list[Scan] = []
     for label in labels:
         own = sorted((scan for scan in scans if scan.label == label), key=lambda scan: scan.sha256)
-        masked = [scan for scan in own if scan.mask is not None and scan.label != "NORMAL"]
-        from_these = masked or [scan for scan in own if scan.mask is None]
+        from_these = [scan for scan in own if scan.mask is not None] or own
         chosen += [from_these[number] for number in rng.permutation(len(from_these))[:per_label]]
     return chosen
 

@@ -70,7 +70,6 @@ def _record(name: str, content: bytes) -> None:
             raise ValueError("actor")
         check_withdrawn(note.get("withdrawn", {}))
         _text({"override": "", **note}, "override", MOST_REASON)
-        check_withdrawn(note.get("withdrawn", {}))
     except (ValueError, KeyError, TypeError):
         log.error("The note %s in the model store can't be read.", name)
         record(Action.MODEL_UNREADABLE, SYSTEM, "model")
