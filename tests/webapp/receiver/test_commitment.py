@@ -101,7 +101,8 @@ def test_what_is_stored_is_said_over_the_same_association(receiver: Receiver) ->
 def test_a_report_that_was_answered_over_the_same_association_is_not_sent_again(
     receiver: Receiver, device: Sender, listening_device: Device
 ) -> None:
-    Sender.objects.update(report_port=listening_device(again := []))
+    again: Said = []
+    Sender.objects.update(report_port=listening_device(again))
     [here] = series(1)
     send(receiver, here)
     said: Said = []
@@ -125,7 +126,8 @@ def test_who_has_ended_its_association_gets_the_report_over_one_of_ours(
         settings.DICOM_TLS_CERTIFICATE, settings.DICOM_TLS_KEY = certificate
         settings.DICOM_TLS_CLIENTS = certificate[0]
     tls = tls_context(*certificate, clients=certificate[0]) if secured else None
-    Sender.objects.update(report_port=listening_device(said := [], tls=tls))
+    said: Said = []
+    Sender.objects.update(report_port=listening_device(said, tls=tls))
     here, missing = series(2)
     send(receiver, here)
     transaction = ask(receiver, here, missing)
@@ -151,7 +153,8 @@ def test_a_report_waits_for_a_sender_that_is_away_and_is_true_when_it_is_sent(
     assert reports.send_due() == 0
 
     send(receiver, late)
-    listening_device(said := [], port)
+    said: Said = []
+    listening_device(said, port)
     CommitmentReport.objects.update(next_attempt_at=clock.now())
     assert reports.send_due() == 1
     [(event, data)] = said
