@@ -123,7 +123,7 @@ def running_seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaw
             "-master.telemetry=false",
         ),
         *(
-            "-volume.max=50",
+            "-volume.max=2000",
             "-master.volumeSizeLimitMB=64",
             "-filer",
             "-s3",

@@ -18,6 +18,8 @@ from serving.shared.objects import Objects
 from serving.stores import ModelStores
 
 MODELS = "models/"
+BESIDE = ("gate.json",)
+"""Files that are not of the card, as they come later: what the gate found. They have hashes of their own."""
 MAX_CARD_BYTES = 2**20
 LEFT_AFTER_S = 3600.0
 """What has not changed for so long is brought by nobody any more."""
@@ -67,6 +69,7 @@ class SharedStores(ModelStores):
         folder = self.cache / name / version
         if not _has(folder, card):
             self._bring(name, version, card, folder)
+        self._bring_beside(name, version, folder)
         return folder
 
     def problem(self, name: str, version: str) -> str | None:
@@ -125,9 +128,16 @@ class SharedStores(ModelStores):
                 raise StoreError(
                     f"{self.place} has another {card.name} {card.version}; give the new one a version of its own."
                 ) from error
+        for name in BESIDE:
+            if (folder / name).is_file():
+                self.put_beside(card.name, card.version, folder / name)
         # Whoever removed an earlier version of this name meanwhile may have taken a file along.
         self._send_missing(folder, card)
         return card
+
+    def put_beside(self, name: str, version: str, file: Path) -> None:
+        """Put what was found about a version later, one of BESIDE, beside its card. Raises StoreError."""
+        self.objects.send(file, f"{_prefix(name, version)}{file.name}")
 
     def remove(self, name: str, version: str) -> None:
         """Delete a version, even half of one: its card first. Raises StoreError if there is nothing of it."""
@@ -202,6 +212,16 @@ class SharedStores(ModelStores):
             raise StoreError(
                 f"{name} {version} can't be brought from {self.place} to {self.cache} ({error.strerror or error})."
             ) from error
+
+    def _bring_beside(self, name: str, version: str, folder: Path) -> None:
+        for file in BESIDE:
+            stored = self.objects.read(f"{_prefix(name, version)}{file}")
+            if stored is None:
+                (folder / file).unlink(missing_ok=True)
+            elif not (folder / file).exists() or (folder / file).read_bytes() != stored.content:
+                partial = folder / f".{file}.partial"
+                partial.write_bytes(stored.content)
+                partial.replace(folder / file)
 
     def _unknown(self, name: str, version: str) -> str:
         known = ", ".join(self.versions(name)) or "none"

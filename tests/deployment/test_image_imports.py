@@ -40,7 +40,7 @@ NOT_RUN = {
 IMPORTING = """
 import importlib, traceback
 
-if "webapp" in sys.argv:
+if any(name.partition(".")[0] == "webapp" for name in sys.argv):
     import django
     django.setup()
 failed = 0

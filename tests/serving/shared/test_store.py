@@ -76,6 +76,23 @@ def test_the_same_version_may_be_added_again_and_another_of_its_name_may_not(
     assert sha256 == in_folder.cached_sha256(NAME, "1.1.0")
 
 
+def test_what_is_found_about_a_version_later_is_brought_along(
+    stores: SharedStores, made: Path, tmp_path: Path
+) -> None:
+    stores.add(made / NAME / "1.1.0")
+    folder = stores.holder(NAME, "1.1.0")
+    assert folder and not (folder / "gate.json").exists()
+
+    for content in ("first", "second"):
+        (tmp_path / "gate.json").write_text(content)
+        stores.put_beside(NAME, "1.1.0", tmp_path / "gate.json")
+        assert stores.holder(NAME, "1.1.0") == folder
+        assert (folder / "gate.json").read_text() == content
+
+    assert stores.problem(NAME, "1.1.0") is None
+    assert stores.versions(NAME) == ["1.1.0"]
+
+
 class CutOff(FolderObjects):
     """A store whose connection breaks before the card is written."""
 
