@@ -27,6 +27,8 @@ COMPARED = 300
 """Stored answers of which heat map and label are compared with what their version answers again."""
 ROLLBACK_LIMIT_S = 5.0
 SEED = 1
+STEPS = 6
+"""Of a round; after each the clients send their share of the uploads."""
 SUPERVISOR = "supervisor"
 
 
@@ -104,8 +106,7 @@ def _rounds(
         Crowd(uploader, [url] * (CLIENTS - CLIENTS // 2), arguments.requests, SEED) as crowd,
     ):
         for number in range(arguments.rounds):
-            crowd.allow(arguments.requests // arguments.rounds)
-            stopped = tried.round()
+            stopped = tried.round(lambda: crowd.allow(arguments.requests // (arguments.rounds * STEPS)))
             again = f", begun anew {stopped} times, as a guardrail stopped it" if stopped else ""
             print(f"round {number + 1} of {arguments.rounds}{again}", flush=True)
     return uploader, direct, examine(tried.subject, account, uploader.record, [])

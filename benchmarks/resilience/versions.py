@@ -194,13 +194,19 @@ class VersionsSubject:
         wanted = (after, stopped) if may_be_stopped else (after,)
         return self.settled(*wanted) == after
 
-    def round(self) -> int:
+    def round(self, after_each: Callable[[], None]) -> int:
         """Take all steps; returns how often a guardrail stopped the canary, so that they were begun anew.
 
-        Raises BenchmarkError if that happens again and again.
+        `after_each` is called when a step's state is reached. Raises BenchmarkError if guardrails stop it again and again.
         """
+
+        def take(step: Step) -> bool:
+            taken = self.take(step)
+            after_each()
+            return taken
+
         for stopped in range(MOST_TRIES):
-            if all(self.take(step) for step in self.steps()):
+            if all(take(step) for step in self.steps()):
                 return stopped
         raise BenchmarkError(f"Guardrails stopped the canary: {self.run('trials', check=False).stdout}")
 

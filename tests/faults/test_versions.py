@@ -31,6 +31,7 @@ CLIENTS = 8 if scale.is_thorough() else 3
 ROUNDS = 5 if scale.is_thorough() else 1
 UPLOADS = 500 if scale.is_thorough() else 40
 """`./retinote bench rollouts` has 100 rounds and 10,000 uploads."""
+STEPS = 6
 KILLS = None if scale.is_thorough() else 2
 """How many of all pairs of a step and a victim are drawn; None: all of them."""
 COMPARED = 300 if scale.is_thorough() else 30
@@ -69,8 +70,7 @@ def test_rounds_under_load_lose_double_and_mix_nothing(
         Crowd(uploader, [under_test.url] * (CLIENTS - CLIENTS // 2), UPLOADS, seed=1) as crowd,
     ):
         for _ in range(ROUNDS):
-            crowd.allow(UPLOADS // ROUNDS)
-            tried.round()
+            tried.round(lambda: crowd.allow(UPLOADS // (ROUNDS * STEPS)))
 
     problems = examine(under_test, account, uploader.record, [], earlier)
     assert not any(problems.counts().values()), pformat(problems)

@@ -13,7 +13,7 @@ from tests.services import MODEL_NAME
 from tests.webapp.rollouts.conftest import actions, canary
 from tests.webapp.rollouts.two_versions import NEW, OLD, WEIGHTS, TwoVersions
 from webapp.audit.models import WaitingRecord
-from webapp.rollouts import steps
+from webapp.rollouts import steps, watching
 from webapp.rollouts.steps import RolloutError
 from webapp.versions.models import Kind, Rollout, State
 
@@ -186,3 +186,17 @@ def test_at_100_percent_it_is_promoted_as_by_hand(
     )
     assert canary(100).state == State.PROMOTED
     assert actions()[-1] == "rollout.promote"
+
+
+def test_a_look_during_the_promotion_may_end_the_canary_first(
+    versions: TwoVersions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def promote(name: str, version: str) -> None:
+        versions.default = version
+        watching.watch()
+
+    monkeypatch.setattr(steps.promoting, "promote", promote)
+    canary(50)
+
+    assert canary(100).state == State.PROMOTED
+    assert actions() == ["rollout.start", "rollout.promote"]
