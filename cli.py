@@ -82,7 +82,7 @@ COMMANDS = {
         "clinic_sim",
     ),
     "models": Command(
-        "import, list, show, diff, register, try, promote, roll back, retire and remove model versions",
+        "import, list, show, diff, compare, register, try, promote, roll back, retire and remove model versions",
         "operations.models.commands",
         "add_models_arguments",
         "models",

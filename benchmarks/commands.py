@@ -55,6 +55,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         "the page in a browser: from a drop to its answer, a long worklist, many shapes",
         "benchmarks.page_speed",
     ),
+    "gate": Benchmark(
+        "whether the gate refuses ten bad candidates, each for its reason, and passes ten good ones",
+        "benchmarks.gate",
+    ),
     "training": Benchmark(
         "scans a second of a training, beside timm's loader or timm's own script",
         "benchmarks.training_throughput",

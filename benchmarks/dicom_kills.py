@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -47,6 +48,7 @@ def survive(report: Report, stack: OwnStack, count: int, kills: int) -> int:
             done += _kill(read_state(stack.data), chance.choice(KILLED))
             time.sleep(chance.uniform(PAUSE_S, 3 * PAUSE_S))
         sender.allowed = count
+        sender.ends = time.monotonic() + PATIENCE_S
         thread.join(PATIENCE_S)
         mine = {"series_uid": {"$in": sorted(sender.series)}}
         found = _settled(stack, mine, len(sender.stored), time.monotonic() + PATIENCE_S)
@@ -91,6 +93,8 @@ class PatientSender:
         self.again = 0
         self.allowed = 0
         """How many of them may be sent so far."""
+        self.ends = math.inf
+        """When patience ends; while services are killed it does not."""
 
     def send_all(self) -> None:
         """Send until all are stored, or patience ends."""
@@ -104,8 +108,7 @@ class PatientSender:
         entity = AE(ae_title=SENDER)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 30
         entity.add_requested_context(waiting[0].SOPClassUID, ExplicitVRLittleEndian)
-        ends = time.monotonic() + PATIENCE_S
-        while waiting and time.monotonic() < ends:
+        while waiting and time.monotonic() < self.ends:
             association = entity.associate("127.0.0.1", self._port, ae_title=self._called)
             while association.is_established and waiting:
                 if len(self.stored) >= self.allowed:

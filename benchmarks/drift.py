@@ -154,10 +154,10 @@ def _scans(found: Sequence[int]) -> tuple[str, str]:
     return shown(float(np.median(found))), shown(float(np.quantile(found, 0.95, method="higher")))
 
 
-def _home(card: Any) -> Any:
-    from webapp.drift.reference import home_of
+def _homes(card: Any) -> Any:
+    from webapp.drift.reference import homes_of
 
-    return home_of(card, card.weights_sha256, "")
+    return homes_of(card, card.weights_sha256, "")
 
 
 def _false_alarms(pool: Pool, card: Any, arguments: argparse.Namespace, noise: np.random.Generator) -> int:
@@ -166,12 +166,12 @@ def _false_alarms(pool: Pool, card: Any, arguments: argparse.Namespace, noise: n
     from webapp.drift.comparing import compare, level
     from webapp.drift.sizes import BLOCK, EARLIER
 
-    before, home = sample_of_scans(pool.draw(EARLIER, noise)), _home(card)
+    before, homes = sample_of_scans(pool.draw(EARLIER, noise)), _homes(card)
     alarms, today, day = 0, 0, 0
     for end in range(BLOCK, arguments.days * arguments.per_day + 1, BLOCK):
         now = (end - 1) // arguments.per_day
         today, day = (today if now == day else 0), now
-        found = compare(sample_of_scans(pool.draw(BLOCK, noise)), before, home, level(today, 1))
+        found = compare(sample_of_scans(pool.draw(BLOCK, noise)), before, homes, level(today, 1))
         today += 1
         alarms += any(one.significant for one in found)
     return alarms
@@ -183,14 +183,14 @@ def _noticed_after(pool: Pool, after: Draw, card: Any, noise: np.random.Generato
     from webapp.drift.comparing import compare, level
     from webapp.drift.sizes import BLOCK, EARLIER
 
-    before, home = sample_of_scans(pool.draw(EARLIER, noise)), _home(card)
+    before, homes = sample_of_scans(pool.draw(EARLIER, noise)), _homes(card)
     still = int(noise.integers(BLOCK))
     seen = 0
     # A busy day: every test is a later one of the same day, with less to spend.
     for today in range(MOST):
         block = [*pool.draw(still, noise), *after(BLOCK - still, noise)]
         seen, still = seen + BLOCK - still, 0
-        if any(one.significant for one in compare(sample_of_scans(block), before, home, level(today, 1))):
+        if any(one.significant for one in compare(sample_of_scans(block), before, homes, level(today, 1))):
             return seen
         if seen > MOST:
             break

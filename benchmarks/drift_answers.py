@@ -19,6 +19,7 @@ BLUR_PIXELS, GAMMA = 0.8, 1.3
 """The altered pictures: a Gaussian blur at 256 pixels of the shorter side, and darker midtones."""
 AS_IT_IS, BLURRED, DARKER = "as it is", "blurred", "darker"
 PROJECTIONS = 8
+SPLITS = ("val", "test")
 
 Pixels = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.float64]
@@ -42,10 +43,14 @@ def answers(data: Path, model: Path, folder: Path, altered: str = AS_IT_IS) -> l
     Raises BenchmarkError where the data have no splits or no sources.
     """
     from handlers.card import CARD_NAME, ModelCard
-    from training.data.reading import read_scans
+    from training.data.reading import read_all
 
     card = ModelCard.load(model / CARD_NAME)
-    scans = [scan for scan in read_scans(data, card.labels) if scan.split in ("val", "test")]
+    scans = [
+        scan
+        for scan in read_all([data], least_labels=1)
+        if scan.split in SPLITS and scan.label in card.labels
+    ]
     if not scans or len({scan.source for scan in scans}) < 2:
         raise BenchmarkError(
             f"{data}: the manifest needs val and test splits, and scans of two sources or more"

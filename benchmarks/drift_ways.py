@@ -47,7 +47,7 @@ def compare_ways(
             "all and projections": ({**both[0], **projected(now)}, {**both[1], **projected(before)}),
         }
         found = {
-            name: any(one.significant for one in compare(values[0], values[1], None, AT_LEVEL))
+            name: any(one.significant for one in compare(values[0], values[1], (), AT_LEVEL))
             for name, values in parts.items()
         }
         return found | {"MMD": _mmd(vectors(now), vectors(before), noise) <= AT_LEVEL}

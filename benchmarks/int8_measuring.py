@@ -15,7 +15,7 @@ from torch import nn
 
 from benchmarks.engines import WARM_ROUNDS
 from benchmarks.errors import BenchmarkError
-from benchmarks.int8 import LAYERS, SPEED, TIME, condition
+from benchmarks.int8 import LAYERS, PROCESSOR_TIME, SPEED, TIME, condition
 from benchmarks.models import give_int8, make_model
 from handlers.card import ModelCard
 from handlers.engines.choice import load_engine
@@ -56,8 +56,10 @@ def whole(model: Path, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     for batch in plan["batches"]:
         images = torch.randint(0, 256, (batch, 3, card.input.size, card.input.size), dtype=torch.uint8)
         subjects = {name: partial(explained, engine, images) for name, engine in engines.items()}
-        for name, times in interleaved(subjects, plan["rounds"]).items():
-            rows.append(_row(name, condition(plan["architecture"], batch), TIME, "ms", times))
+        size = condition(plan["architecture"], batch)
+        clocks = {TIME: time.perf_counter, PROCESSOR_TIME: time.process_time}
+        for name, times in interleaved(subjects, plan["rounds"], clocks).items():
+            rows += [_row(name, size, metric, "ms", each) for metric, each in times.items()]
     return rows
 
 
@@ -72,11 +74,12 @@ def layers(model: Path, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     for (channels, wide), side in _sides(network, card).items():
         for inside, outside, after in ((channels, wide, "gelu"), (wide, channels, "none")):
             count = batch * side * side
-            times = interleaved(_kernels(count, inside, outside, after), plan["rounds"])
+            kernels = _kernels(count, inside, outside, after)
+            times = interleaved(kernels, plan["rounds"], {TIME: time.perf_counter})
             operations = 2 * count * inside * outside
             size = f"{plan['architecture']}, {count} × {inside} by {inside} × {outside}"
             for name, each in times.items():
-                rates = [operations / ms / 1e6 for ms in each]
+                rates = [operations / ms / 1e6 for ms in each[TIME]]
                 found.append(_row(f"{LAYERS}, {name}", size, SPEED, "GOP/s", rates))
     return found
 
@@ -89,7 +92,8 @@ def _kernels(count: int, inside: int, outside: int, after: str) -> dict[str, Cal
     bias = plain.bias.detach()
     small = torch.ops.onednn.qlinear_prepack((127 * weight / weight.abs().max()).round().to(torch.int8), None)
     scales, zeros = torch.full((outside,), 0.01), torch.zeros(outside, dtype=torch.int64)
-    post, result = ACTIVATED[after], torch.uint8 if after == "gelu" else torch.bfloat16
+    post = ACTIVATED[after]
+    result, scale = (torch.uint8, 0.01) if after == "gelu" else (torch.bfloat16, 1.0)
     return {
         "bf16": partial(
             torch.ops.mkldnn._linear_pointwise,
@@ -103,7 +107,7 @@ def _kernels(count: int, inside: int, outside: int, after: str) -> dict[str, Cal
         "int8": partial(
             torch.ops.onednn.qlinear_pointwise,
             (255 * values).to(torch.uint8),
-            *(1 / 255, 0, small, scales, zeros, bias, 0.01, 0, result, *post),
+            *(1 / 255, 0, small, scales, zeros, bias, scale, 0, result, *post),
         ),
     }
 
@@ -125,16 +129,20 @@ def _sides(network: nn.Module, card: ModelCard) -> dict[tuple[int, int], int]:
     return sides
 
 
-def interleaved(subjects: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each subject, a value for each round, in turns."""
-    times: dict[str, list[float]] = {name: [] for name in subjects}
+def interleaved(
+    subjects: Mapping[str, Callable[[], object]], rounds: int, clocks: Mapping[str, Callable[[], float]]
+) -> dict[str, dict[str, list[float]]]:
+    """Milliseconds of each subject by each clock, a value for each round, in turns."""
+    times: dict[str, dict[str, list[float]]] = {name: {metric: [] for metric in clocks} for name in subjects}
     with torch.inference_mode():
         for number in range(WARM_ROUNDS + rounds):
             for name, subject in subjects.items():
-                started = time.perf_counter()
+                started = {metric: clock() for metric, clock in clocks.items()}
                 subject()
+                took = {metric: 1000 * (clock() - started[metric]) for metric, clock in clocks.items()}
                 if number >= WARM_ROUNDS:
-                    times[name].append(1000 * (time.perf_counter() - started))
+                    for metric, each in took.items():
+                        times[name][metric].append(each)
     return times
 
 

@@ -36,22 +36,21 @@ class CalibrationScans:
 
 @dataclass(frozen=True, config=STRICT)
 class ReferenceFacts:
-    """What later scans are compared with, to notice drift: home scans, one of each of `patients`.
+    """The home scans of a source, with which later scans are compared to notice drift: one of each of `patients`.
 
-    `quantiles` has for the confidence, and for each measure of a picture's quality, values at equal steps from the
-    lowest to the highest. Familiarity needs none: at home it is distributed evenly by its definition.
+    `quantiles` has for familiarity, for confidence, and for each measure of a picture's quality, values at equal steps
+    from the lowest to the highest.
     """
 
     patients: Annotated[int, Ge(1), must("a whole number, 1 or greater")]
     quantiles: dict[Line, tuple[float, ...]]
 
-    def check(self) -> None:
+    def check(self, source: str) -> None:
         """Raise ValueError, naming the field, for quantiles that are no distribution."""
         for name, values in self.quantiles.items():
             if len(values) < 2 or list(values) != sorted(values):
-                raise ValueError(
-                    f"statistics.reference.quantiles.{name} must be ascending, and two numbers or more"
-                )
+                where = f"statistics.reference.{source}.quantiles.{name}"
+                raise ValueError(f"{where} must be ascending, and two numbers or more")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -60,8 +59,8 @@ class StatisticsFacts:
 
     A scan counts as known if its familiarity is at least `known_from` (0 to 1). `figures` are the metrics of all this.
     `nearest` describes the reference scans in the file, in their order. `outliers` has the number of scans of other
-    diseases, by label, from which the outliers' direction was learnt; it is empty if there were none. `reference` is None
-    in cards of versions before it.
+    diseases, by label, from which the outliers' direction was learnt; it is empty if there were none. `reference` has
+    the home scans by source; it is empty in cards of versions before it.
     """
 
     sha256: Sha256
@@ -72,13 +71,13 @@ class StatisticsFacts:
     figures: dict[str, Any] = field(default_factory=dict)
     nearest: tuple[Line, ...] = ()
     outliers: dict[str, Count] = field(default_factory=dict)
-    reference: ReferenceFacts | None = None
+    reference: dict[Line, ReferenceFacts] = field(default_factory=dict)
 
     def check_labels(self, labels: Collection[str]) -> None:
         """Raise ValueError, naming the field, for a label that is missing or not one of `labels`."""
         check_known(self.sets.least, "statistics.sets.least", labels)
-        if self.reference:
-            self.reference.check()
+        for source, facts in self.reference.items():
+            facts.check(source)
         check_known(self.calibrated_on, "statistics.calibrated_on", labels)
         for label in labels:
             if label not in self.sets.least:

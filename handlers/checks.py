@@ -6,6 +6,7 @@ configuration STRICT.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import unicodedata
@@ -134,6 +135,12 @@ Positive = Annotated[float, Gt(0), must("greater than 0")]
 Share = Annotated[float, Range(0, 1)]
 Count = Annotated[int, Ge(0), must("a whole number, 0 or greater")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$"), must("64 hexadecimal digits")]
+
+
+def content_sha256(content: Any) -> str:
+    """The sha256 of JSON values, whatever the layout of the file that holds them."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_json(kind: TypeAdapter[T], text: str | bytes, whole: str) -> T:

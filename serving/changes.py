@@ -50,10 +50,13 @@ def note(
     before: Choice,
     after: Choice,
     withdrawn: Mapping[str, str] | None = None,
+    gate: str = "",
+    override: str = "",
 ) -> None:
     """Add a line and write it to the disk. Raises OSError if that fails.
 
-    `withdrawn` has the versions that a rollback has taken back, with the sha256 of their weights.
+    `withdrawn` has the versions that a rollback has taken back, with the sha256 of their weights. `gate` is the hash of
+    the gate that a comparison wrote, `override` the reason for promoting without a passed one.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with open(descriptor, "ab", buffering=0) as file:
@@ -68,6 +71,8 @@ def note(
             before=before,
             after=after,
             withdrawn=withdrawn,
+            gate=gate,
+            override=override,
         )
         file.write(json.dumps(change).encode() + b"\n")
         os.fsync(descriptor)
@@ -82,6 +87,8 @@ def described(
     before: Choice,
     after: Choice,
     withdrawn: Mapping[str, str] | None = None,
+    gate: str = "",
+    override: str = "",
 ) -> dict[str, object]:
     """A change that is made now, by the user of this process."""
     return {
@@ -93,6 +100,8 @@ def described(
         "weights_sha256": weights_sha256,
         "before": choice_sha256(before),
         "after": choice_sha256(after),
+        **({"gate": gate} if gate else {}),
+        **({"override": override} if override else {}),
         **({"withdrawn": dict(withdrawn)} if withdrawn else {}),
     }
 
@@ -105,7 +114,15 @@ def withdrawn(action: str, name: str, before: Choice, after: Choice, stores: Mod
 
 @contextmanager
 def noted(
-    path: Path, registry: Registry, stores: ModelStores, action: str, name: str, version: str
+    path: Path,
+    registry: Registry,
+    stores: ModelStores,
+    action: str,
+    name: str,
+    version: str,
+    *,
+    gate: str = "",
+    override: str = "",
 ) -> Iterator[None]:
     """Note the action on a version of a model that is done within this context, once it has succeeded."""
     before, weights_sha256 = registry.choice(name), stores.weights_sha256(name, version)
@@ -120,6 +137,8 @@ def noted(
         before=before,
         after=after,
         withdrawn=withdrawn(action, name, before, after, stores),
+        gate=gate,
+        override=override,
     )
 
 

@@ -264,7 +264,7 @@ def broken_default(stores: ModelStores, name: str, version: str, problem: str) -
     return (
         f"{name} {version}, which answers by default, can't be served: {problem.rstrip('.')}. Nothing else answers in "
         f"its place by itself: put it back as it was, or promote another version{others}: "
-        f"./retinote models promote {name} VERSION"
+        f"./retinote models promote {name} VERSION --override REASON"
     )
 
 
@@ -276,7 +276,7 @@ def _other_weights(stores: ModelStores, name: str, choice: Choice) -> str | None
         return None
     return (
         f"{stores.holder(name, version)} has other weights (sha256 {present}) than those that were promoted "
-        f"({promoted}); promoting it once more accepts them"
+        f"({promoted}); promoting it once more, with --override REASON, accepts them"
     )
 
 

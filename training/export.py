@@ -15,10 +15,11 @@ from safetensors.torch import save
 from torch import nn
 
 from handlers.card import InputSpec, ModelCard
+from training import learnt
 from training.data.folders import SPLITS
 from training.data.manifest import Scan, of_split
 from training.data.sources import describe, is_simulated
-from training.origin import code, data_sha256
+from training.origin import code, data_sha256, with_hashes_of_files
 
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "model.json"
@@ -66,11 +67,16 @@ def save_model(
         data=describe_data(scans, outliers),
         metrics=metrics,
         limits=(*limits, *data_limits(scans)),
-        made_with=made_with,
+        made_with={**made_with, learnt.FIELD: learnt.note(_learnt_from(scans, outliers))},
         caveats=label_caveats(scans),
     )
     card.save(out / CARD_NAME)
     return card
+
+
+def _learnt_from(scans: Sequence[Scan], outliers: Sequence[Scan]) -> list[Scan]:
+    """What weights and thresholds follow from: all but the test split."""
+    return with_hashes_of_files([scan for scan in (*scans, *outliers) if scan.split != "test"])
 
 
 def replace_file(file: Path, content: bytes) -> None:

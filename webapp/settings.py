@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "webapp.annotations",
     "webapp.reviews",
     "webapp.calibration",
+    "webapp.gates",
     "webapp.drift",
     "webapp.rollouts",
     "webapp.servers",

@@ -7,7 +7,7 @@ FROM ${PYTHON_IMAGE}
 ARG TORCH=cpu
 ARG TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin retinote \
- && install -d -o retinote -g retinote -m 0700 /app /app/var /run/retinote /run/retinote/key /run/retinote/calibration \
+ && install -d -o retinote -g retinote -m 0700 /app /app/var /app/store /run/retinote /run/retinote/key /run/retinote/calibration \
       /run/retinote/cache
 COPY deploy/images/trainer.lock deploy/images/tracking.lock deploy/images/without_cuda.py /tmp/
 # The words of $(…) are packages, one each.

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from operations.errors import OperationsError
 from operations.processes import GuardedProcess, last_lines
 from operations.stack.folder import DataFolder
-from operations.stack.stores import stores_of
-from serving.stores import ModelStores
+from operations.stack.stores import places, stores_of
+from serving.errors import ServingError
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = ROOT / "cli.py"
@@ -58,9 +59,27 @@ def gate(name: str, version: str, against: str, data: Path) -> list[str]:
     return [sys.executable, str(CLI), *words]
 
 
-def stores(data: Path) -> ModelStores:
-    """The model stores of the installation with this data folder."""
-    return stores_of(DataFolder(data), None)
+def versions(data: Path, name: str) -> list[str]:
+    """The versions of a model in the stores of the installation with this data folder. Raises OperationsError."""
+    try:
+        return stores_of(DataFolder(data), None).versions(name)
+    except ServingError as error:
+        raise OperationsError(str(error)) from error
+
+
+def holder(data: Path, name: str, version: str) -> Path:
+    """The folder of a version in these stores. Raises OperationsError where there is none, or the store is away."""
+    try:
+        stores = stores_of(DataFolder(data), None)
+        folder = stores.holder(name, version)
+    except ServingError as error:
+        raise OperationsError(str(error)) from error
+    if folder is None:
+        raise OperationsError(
+            f"{name} {version} answers, but its weights are not in {' and '.join(places(stores))}. The trainer needs the "
+            "model store of the model server."
+        )
+    return folder
 
 
 def gate_folder(data: Path, name: str, version: str) -> Path:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from operations.stack.folder import DataFolder, running_state
 from operations.stack.options import add_data_option
@@ -46,13 +47,20 @@ def add_run_arguments(actions: Any) -> None:
     add_data_option(stop)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the web app's management command in a running stack."""
+def run(arguments: argparse.Namespace) -> NoReturn:
+    """Become the web app's management command in a running stack, so that Ctrl-C reaches it and it ends in order."""
+    from operations.stack import webapp
+    from operations.stack.up import running_environment
+
     words = ["--seed", str(arguments.seed)]
     words += [] if arguments.data_set is None else ["--data-set", str(arguments.data_set)]
     words += ["--replay", *(str(path.absolute()) for path in arguments.replay)] if arguments.replay else []
     words += ["--resume"] if arguments.resume else []
-    return _manage(arguments, "run", *words)
+    data = DataFolder(arguments.data_dir)
+    environment = running_environment(data, running_state(data))
+    command = webapp.django("learning_run", "run", *words)
+    os.chdir(webapp.ROOT)
+    os.execve(command[0], command, environment)
 
 
 def status(arguments: argparse.Namespace) -> int:

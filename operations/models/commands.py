@@ -7,8 +7,9 @@ from pathlib import Path
 
 from handlers.card import CardError, ModelCard
 from operations.errors import OperationsError
-from operations.models.decisions import Decisions, RunningStack, StoppedStack, served
+from operations.models.decisions import Decisions, RunningStack, StoppedStack, one_at_a_time, served
 from operations.models.describing import differences, facts, label_changes, overview, state_of
+from operations.models.gate import add_gate_options, add_override_option, make_gate
 from operations.models.rollout import (
     add_canary_options,
     add_shadow_options,
@@ -186,9 +187,18 @@ def register(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def gate(arguments: argparse.Namespace) -> int:
+    """Compare a version with the one that answers; 0 if it is passed, 1 if not. It needs no stack."""
+    data, stores = _place(arguments)
+    return make_gate(data, stores, arguments)
+
+
 def promote(arguments: argparse.Namespace) -> int:
     """Make a version the default."""
-    return _change(arguments, lambda stack: stack.make_default("promote", arguments.name, arguments.version))
+    return _change(
+        arguments,
+        lambda stack: stack.make_default("promote", arguments.name, arguments.version, arguments.override),
+    )
 
 
 def rollback(arguments: argparse.Namespace) -> int:
@@ -236,10 +246,20 @@ ACTIONS = {
         ("name", "version", "other"),
     ),
     "register": Action(register, "serve a version beside the default; callers reach it by naming it"),
+    "gate": Action(
+        gate,
+        "compare a version with the one that answers, on test sets and stored scans; promote asks for that",
+        more="Answers, confidence, heat maps, strangers, time and memory must not be worse than margins with reasons "
+        "allow (training/gate/margins.toml). Writes gate.json, gate.html and gate.pdf into DIR/learning/gates. Exit "
+        "status 0: passed, 1: not passed, 2: could not be compared.",
+        options=add_gate_options,
+    ),
     "promote": Action(
         promote,
-        "make a version the one that answers by default; it is registered first if needed",
-        more="If no stack runs, it is tried out, and answers from the next start on.",
+        "make a version that has passed its gate the one that answers by default; it is registered first if needed",
+        more="If no stack runs, it is tried out, and answers from the next start on. The first version of a model needs "
+        "no gate.",
+        options=add_override_option,
     ),
     "rollback": Action(
         rollback,
@@ -311,11 +331,12 @@ def _change(
 ) -> int:
     """Make a change to the stack on the data folder, running or not, or to all model servers on a shared store."""
     data, stores = _place(arguments)
-    if isinstance(stores, SharedStores):
-        change(SharedStack(data, stores))
-    elif data.is_held():
-        change(RunningStack(data))
-    else:
-        with StoppedStack(data, stores) as stopped:
-            change(stopped)
+    with one_at_a_time(data):
+        if isinstance(stores, SharedStores):
+            change(SharedStack(data, stores))
+        elif data.is_held():
+            change(RunningStack(data))
+        else:
+            with StoppedStack(data, stores) as stopped:
+                change(stopped)
     return 0

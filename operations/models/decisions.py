@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from operations.errors import EXPECTED, OperationsError
-from operations.stack.folder import DataFolder, running_state
+from operations.stack.folder import DataFolder, make_private, running_state
 from operations.stack.stores import registry_of
-from serving import changes
+from serving import changes, gates
 from serving.capacity import Batching
 from serving.keys import ManagementKey
 from serving.logs import why_not_loaded
@@ -23,9 +24,31 @@ from serving.management import (
     NotRegistered,
     WorkersFailed,
 )
+from serving.registry import default_versions
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 from serving.trial import try_model
+
+
+@contextmanager
+def one_at_a_time(data: DataFolder) -> Iterator[None]:
+    """Keep others from changing which versions answer. Raises OperationsError at once if somebody is doing so."""
+    make_private(data.torchserve)
+    descriptor = os.open(data.deciding, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            process = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+            raise OperationsError(
+                f"Somebody else is changing which version of a model answers (process {process or 'unknown'}). See what "
+                "it was with ./retinote models list, then try again."
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class Decisions:
@@ -37,10 +60,40 @@ class Decisions:
         self.registry = registry_of(data, stores)
 
     @contextmanager
-    def noted(self, action: str, name: str, version: str) -> Iterator[None]:
+    def noted(self, action: str, name: str, version: str, override: str = "") -> Iterator[None]:
         """Note for the audit the action that is done within this context, once it has succeeded."""
-        with changes.noted(self.data.changes, self.registry, self.stores, action, name, version):
+        with changes.noted(
+            self.data.changes, self.registry, self.stores, action, name, version, override=override
+        ):
             yield
+
+    def champion(self, name: str) -> str | None:
+        """The version that answers by default, or would from the next start on; None if none does."""
+        return default_versions(self.stores, self.registry).get(name)
+
+    def needed_override(self, action: str, name: str, version: str, override: str) -> str:
+        """The reason to note for a change of the default: `override` where there is no passed gate, else none.
+
+        A rollback needs no gate, nor does the first version of a model, nor the version that answers already. Raises
+        OperationsError for a version without a passed gate against the champion, and without a reason.
+        """
+        champion = self.champion(name)
+        if action != "promote" or champion is None:
+            return ""
+        if champion == version:
+            promoted = self.registry.choice(name).weights.get(version)
+            if not promoted or promoted == self.stores.weights_sha256(name, version):
+                return ""
+            problem: str | None = (
+                f"{name} {version} has other weights now than those that were promoted, so that nothing is left to compare "
+                "them with. Put them back as they were, or accept them with a reason: "
+                f"./retinote models promote {name} {version} --override REASON"
+            )
+        else:
+            problem = gates.refusal(self.data.gates, self.stores, name, version, champion)
+        if problem and not override:
+            raise OperationsError(problem)
+        return gates.checked_reason(override) if problem else ""
 
     def earlier_default(self, name: str) -> str:
         """The previous default. Raises OperationsError if there is none."""
@@ -66,14 +119,15 @@ class StoppedStack(Decisions):
     def __exit__(self, *error: object) -> None:
         os.close(self._lock)
 
-    def make_default(self, action: str, name: str, version: str) -> None:
+    def make_default(self, action: str, name: str, version: str, override: str = "") -> None:
         """Make a version the default from the next start on. Raises OperationsError or ServingError if it can't be."""
         folder = self.stores.holder(name, version)
         problem = self.stores.problem(name, version)
         if folder is None or problem:
             raise OperationsError(str(problem))
+        reason = self.needed_override(action, name, version, override)
         try_model(folder, f"{name} {version}")
-        with self.noted(action, name, version):
+        with self.noted(action, name, version, reason):
             self.decide(action, name, version)
         print(f"{name} {version} answers by default from the next ./retinote up on")
 
@@ -116,9 +170,12 @@ class RunningStack(Decisions):
             self._register(name, version)
             self.registry.note_registered(name, version)
 
-    def make_default(self, action: str, name: str, version: str) -> None:
+    def make_default(self, action: str, name: str, version: str, override: str = "") -> None:
         """Make a version the default; it is registered first if needed."""
-        with self.noted(action, name, version):
+        if self.stores.holder(name, version) is None:
+            raise OperationsError(str(self.stores.problem(name, version)))
+        reason = self.needed_override(action, name, version, override)
+        with self.noted(action, name, version, reason):
             served = self.versions(name)
             before = self.client.default_version(name) if served else version
             if version not in served:

@@ -13,7 +13,9 @@ from serving.set_aside import SetAside
 from serving.stores import ModelStores
 
 LONGEST_VALUE = 60
-"""Letters of a value in a table of differences; `show` prints all of it."""
+"""Letters of a value in a table of differences."""
+LONGEST_SHOWN = 4000
+"""Letters of a value that `show` prints; only what no person reads, such as a filter of hashes, is longer."""
 NOTHING = "-"
 
 Row = tuple[str, ...]
@@ -75,7 +77,7 @@ def state_of(
 
 def facts(card: ModelCard) -> list[Row]:
     """A row for each field of a card with its value; inner fields have dotted names."""
-    return [(name, _text(value)) for name, value in _flat(card.to_dict()).items()]
+    return [(name, _shown(_text(value))) for name, value in _flat(card.to_dict()).items()]
 
 
 def differences(first: ModelCard, second: ModelCard) -> list[Row]:
@@ -111,6 +113,11 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         name = f"{prefix}{key}"
         flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) and value else {name: value}
     return flat
+
+
+def _shown(text: str) -> str:
+    cut = f"{text[:LONGEST_VALUE]} … ({len(text):,} letters)"
+    return text if len(text) <= LONGEST_SHOWN else cut
 
 
 def _text(value: Any) -> str:

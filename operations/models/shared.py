@@ -32,10 +32,14 @@ class SharedStack(Decisions):
         self.decisions = SharedDecisions(stores, self.registry)
 
     @contextmanager
-    def noted(self, action: str, name: str, version: str) -> Iterator[None]:
+    def noted(self, action: str, name: str, version: str, override: str = "") -> Iterator[None]:
         """Note for the audit, in the store, the action that is done within this context."""
-        with noted(self.registry, self.shared_stores, action, name, version):
+        with noted(self.registry, self.shared_stores, action, name, version, override):
             yield
+
+    def champion(self, name: str) -> str | None:
+        """The version that answers by default; None if none does."""
+        return self.registry.choice(name).default
 
     def servers(self) -> list[ServerReport]:
         """What all servers say that they serve."""
@@ -51,8 +55,11 @@ class SharedStack(Decisions):
             self.decisions.register(name, version)
         self.decisions.wait_loaded(name, version, print)
 
-    def make_default(self, action: str, name: str, version: str) -> None:
+    def make_default(self, action: str, name: str, version: str, override: str = "") -> None:
         """Make a version the default on all servers. Those that don't have it load it first; if one can't, nothing changes."""
+        if problem := self.shared_stores.problem_at_a_glance(name, version):
+            raise NotThere(problem)
+        reason = self.needed_override(action, name, version, override)
         choice = self.registry.choice(name)
         before = choice.default
         if before is not None and version not in (before, *choice.registered):
@@ -62,7 +69,7 @@ class SharedStack(Decisions):
             self.decisions.wait_loaded(name, version, print)
         if not servers.there(self.servers()):
             self._try(name, version)
-        with self.noted(action, name, version):
+        with self.noted(action, name, version, reason):
             self.decisions.make_default(action, name, version, choice)
         late = self.decisions.wait_default(name, version, FOLLOW_S)
         where = ", ".join(report.host for report in late)

@@ -46,6 +46,11 @@ class DataFolder:
         self.set_aside = self.torchserve / "set-aside.json"
         self.calibration = Path(os.environ.get(FOLDER_VARIABLE) or self.path / "calibration").absolute()
         """The web app's calibration profiles for the model's workers; the environment may name another folder."""
+        self.learning = self.path / "learning"
+        """The data sets that models learn from, and the gates of their versions."""
+        self.gates = self.learning / "gates"
+        self.deciding = self.torchserve / "deciding.lock"
+        """Held by whoever changes which version of a model answers."""
         self.media = self.path / "media"
         self.logs = self.path / "logs"
         self.run = self.path / "run"

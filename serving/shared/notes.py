@@ -17,7 +17,9 @@ MOST_LETTERS_OF_HOST = 60
 
 
 @contextmanager
-def noted(registry: Registry, stores: SharedStores, action: str, name: str, version: str) -> Iterator[None]:
+def noted(
+    registry: Registry, stores: SharedStores, action: str, name: str, version: str, override: str = ""
+) -> Iterator[None]:
     """Note the action on a version of a model that is done within this context, once it has succeeded.
 
     Raises StoreError if it can't be noted.
@@ -33,6 +35,7 @@ def noted(registry: Registry, stores: SharedStores, action: str, name: str, vers
         before=before,
         after=after,
         withdrawn=changes.withdrawn(action, name, before, after, stores),
+        override=override,
     )
     change["host"] = socket.gethostname()[:MOST_LETTERS_OF_HOST]
     # The time comes first, so that notes are taken in in its order.

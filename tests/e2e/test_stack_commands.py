@@ -140,8 +140,9 @@ def test_versions_are_registered_promoted_rolled_back_and_retired(stack: Stack) 
     assert "retina-oct 1.0.0 is served at" in models("register", "retina-oct", "1.0.0")
     assert "is registered already" in models("register", "retina-oct", "1.0.0")
     assert "There is no retina-oct 9.9.9" in models("register", "retina-oct", "9.9.9")
+    assert "retina-oct 1.0.0 has not been compared with 1.1.0" in models("promote", "retina-oct", "1.0.0")
     assert "retina-oct 1.0.0 answers by default now, in place of 1.1.0" in models(
-        "promote", "retina-oct", "1.0.0"
+        "promote", "retina-oct", "1.0.0", "--override", "neither of them is trained"
     )
     assert default() == "1.0.0"
     assert "answers by default; promote another version first" in models("retire", "retina-oct", "1.0.0")
@@ -155,6 +156,7 @@ def test_versions_are_registered_promoted_rolled_back_and_retired(stack: Stack) 
         ("model.default", "retina-oct/1.1.0"),
         ("model.register", "retina-oct/1.0.0"),
         ("model.promote", "retina-oct/1.0.0"),
+        ("model.override", "retina-oct/1.0.0"),
         ("model.rollback", "retina-oct/1.1.0"),
         ("model.retire", "retina-oct/1.0.0"),
     ]

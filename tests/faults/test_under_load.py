@@ -86,7 +86,7 @@ def test_a_swap_of_the_default_version_loses_no_request(
     ):
         for wanted, other in ((OLD, NEW), (NEW, OLD)):
             models("register", "retina-oct", wanted)
-            models("promote", "retina-oct", wanted)
+            models("promote", "retina-oct", wanted, "--override", "neither of them is trained")
             models("retire", "retina-oct", other)
 
     assert {status for status, _ in answers} == {200}, Counter(answers)

@@ -218,13 +218,13 @@ def test_groups_that_cannot_be_used_are_refused(card_file: Path, groups: Any, to
         ("more", 1, "field statistics.more is not known"),
         (
             "reference",
-            {"patients": 0, "quantiles": {}},
-            "statistics.reference.patients must be a whole number, 1 or greater",
+            {"octdl": {"patients": 0, "quantiles": {}}},
+            "statistics.reference.octdl.patients must be a whole number, 1 or greater",
         ),
         (
             "reference",
-            {"patients": 9, "quantiles": {"median": [3, 2]}},
-            "statistics.reference.quantiles.median must be ascending, and two numbers or more",
+            {"octdl": {"patients": 9, "quantiles": {"median": [3, 2]}}},
+            "statistics.reference.octdl.quantiles.median must be ascending, and two numbers or more",
         ),
     ],
 )

@@ -29,6 +29,7 @@ def test_there_is_a_version_of_three_numbers() -> None:
         ("CITATION.cff", r"^version: (.+)$"),
         ("frontend/package.json", r'^  "version": "(.+)"'),
         ("deploy/images/web.Dockerfile", r'org\.opencontainers\.image\.version="(.+?)"'),
+        ("deploy/images/trainer.Dockerfile", r'org\.opencontainers\.image\.version="(.+?)"'),
         ("deploy/images/model-server.Dockerfile", r'org\.opencontainers\.image\.version="(.+?)"'),
     ],
 )

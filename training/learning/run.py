@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -277,7 +277,7 @@ class _Steps:
     def _made_with(self, data: Sources, best_epoch: int) -> dict[str, Any]:
         recipe = {
             name: Path(value).name if name in ("pretrained_file", "teacher") else value
-            for name, value in vars(self._order.recipe).items()
+            for name, value in asdict(self._order.recipe).items()
         }
         before = self._before
         return {

@@ -138,10 +138,10 @@ def statistics(arguments: argparse.Namespace) -> int:
     warn_of_other_scans(card, scans)
     if arguments.reference:
         card = add_reference(arguments.model, card, network, scans, arguments.cache)
-        assert card.statistics is not None and card.statistics.reference is not None
-        patients = card.statistics.reference.patients
+        assert card.statistics is not None
+        counts = ", ".join(f"{name} {facts.patients}" for name, facts in card.statistics.reference.items())
         print(
-            f"wrote {CARD_NAME} of {card.name} {card.version}: reference statistics of {patients} patients at home"
+            f"wrote {CARD_NAME} of {card.name} {card.version}: reference of patients at home, {counts or 'none'}"
         )
         return 0
     card = make_statistics(

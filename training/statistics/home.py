@@ -7,26 +7,42 @@ import numpy.typing as npt
 
 from handlers.card import ModelCard
 from handlers.card_statistics import ReferenceFacts
+from handlers.statistics import Statistics
 from imaging.decoding import examine
 from imaging.errors import CodedError
 from imaging.quality import quality
 from training.data.manifest import DataError, Scan
 from training.statistics.features import Embedded
 
+LEAST_PATIENTS = 5
+"""Fewer say nothing of a distribution."""
 STEPS = 20
 """From the lowest to the highest value: some hundred scans say no more of a distribution."""
 DIGITS = 6
 
 
-def reference_facts(card: ModelCard, home: Embedded) -> ReferenceFacts:
-    """The quantiles of confidence and of the pictures' measures on the home scans, one scan of each patient.
+def reference_facts(card: ModelCard, home: Embedded, statistics: Statistics) -> dict[str, ReferenceFacts]:
+    """The quantiles of what is compared on the home scans, by source, one scan of each patient.
 
-    Raises DataError with the name of a scan that can't be read.
+    Sources are kept apart: a clinic is like one of them, and no clinic like their mixture. One of fewer than
+    LEAST_PATIENTS is left out. Raises DataError with the name of a scan that can't be read.
     """
-    chosen = home.take(_first_of_each_patient(home))
+    facts = {}
+    for source in sorted({scan.source for scan in home.scans}):
+        own = home.where(lambda scan, source=source: scan.source == source)  # type: ignore[misc]
+        chosen = own.take(_first_of_each_patient(own))
+        if len(chosen) >= LEAST_PATIENTS:
+            facts[source or "unnamed"] = _facts_of(card, chosen, statistics)
+    return facts
+
+
+def _facts_of(card: ModelCard, chosen: Embedded, statistics: Statistics) -> ReferenceFacts:
     confidence = (chosen.logits / card.temperature).softmax(1).max(1).values.numpy()
     measured = [_measures(scan) for scan in chosen.scans]
-    quantiles = {"confidence": _quantiles(confidence)}
+    quantiles = {
+        "familiarity": _quantiles(statistics.familiarity(chosen.features)),
+        "confidence": _quantiles(confidence),
+    }
     quantiles |= {name: _quantiles(np.array([row[name] for row in measured])) for name in measured[0]}
     return ReferenceFacts(len(chosen), quantiles)
 

@@ -111,8 +111,8 @@ def make_statistics(folder: Path, card: ModelCard, embedded: EmbeddedScans, opti
         calibrated_on=calibrated_on,
         nearest=nearest,
         outliers=dict(Counter(embedded.outliers.labels.tolist())) if embedded.outliers else {},
-        reference=reference_facts(card, embedded.home),
     )
+    facts = replace(facts, reference=reference_facts(card, embedded.home, Statistics(facts, tensors)))
     card = replace(card, groups=groups, statistics=facts)
     card = replace(
         card, statistics=replace(facts, figures=measured_for_card(card, tensors, embedded, measured))
@@ -130,7 +130,8 @@ def add_reference(
 ) -> ModelCard:
     """Write the card anew with the reference statistics of its home scans; all else stays. Returns that card.
 
-    Raises DataError for a card without statistics, and with the name of a scan that can't be read.
+    Raises DataError for a card without statistics, and with the name of a scan that can't be read; StatisticsError for a
+    file that is not the one that the card names.
     """
     if card.statistics is None:
         raise DataError(
@@ -139,7 +140,10 @@ def add_reference(
     home = embed(
         network, card.input, home_scans([scan for scan in scans if scan.label in card.labels]), cache
     )
-    card = replace(card, statistics=replace(card.statistics, reference=reference_facts(card, home)))
+    statistics = Statistics.load(folder, card)
+    assert statistics is not None
+    reference = reference_facts(card, home, statistics)
+    card = replace(card, statistics=replace(card.statistics, reference=reference))
     card.save(folder / CARD_NAME)
     return card
 

@@ -37,12 +37,15 @@ MOST_BYTES = 2**20
 """Read in one transaction."""
 MOST_WITHDRAWN = 100
 """Versions that one rollback can withdraw."""
+MOST_REASON = 500
+"""Characters of the reason for promoting a version without a passed gate."""
 MOST_KEPT = 4000
 """Characters of a refused line."""
 ACTIONS = {
     action.value: action
     for action in Action
-    if action.value.startswith("model.") and action not in (Action.MODEL_UNREADABLE, Action.MODEL_REFUSED)
+    if action.value.startswith("model.")
+    and action not in (Action.MODEL_UNREADABLE, Action.MODEL_REFUSED, Action.MODEL_OVERRIDE)
 }
 LATE = timedelta(minutes=1)
 """A line's time may lie so much before the newest sealed record, or after now: others seal meanwhile, and clocks
@@ -181,6 +184,9 @@ def _record(line: bytes, source: _File, offset: int) -> None:
             "after": _text(change, "after", 64),
             "weights_sha256": _text(change, "weights_sha256", 64),
         }
+        if action == Action.MODEL_GATE:
+            facts |= {"before": "", "after": _text(change, "gate", 64)}
+        _text({"override": "", **change}, "override", MOST_REASON)
         check_withdrawn(change.get("withdrawn", {}))
         actor = source.actor_of(change)
         source.check_time(time)

@@ -100,6 +100,8 @@ class Action(models.TextChoices):
     MODEL_PROMOTE = "model.promote", "Promoted a model version"
     MODEL_ROLLBACK = "model.rollback", "Rolled a model back"
     MODEL_RETIRE = "model.retire", "Retired a model version"
+    MODEL_GATE = "model.gate", "Compared a model version with another"
+    MODEL_OVERRIDE = "model.override", "Promoted a model version without a passed gate"
     ROLLOUT_START = "rollout.start", "Began to try a model version in shadow or as canary"
     ROLLOUT_CHANGE = "rollout.change", "Changed a canary's share of the patients"
     ROLLOUT_STOP = "rollout.stop", "Ended the trial of a model version"

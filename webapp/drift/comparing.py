@@ -51,21 +51,22 @@ class Difference:
 
 @dataclass(frozen=True)
 class Home:
-    """The model's home scans by the card's reference statistics: quantiles of each measure, and how many patients."""
+    """Home scans of a source by the card's reference statistics: quantiles of each measure, and how many patients."""
 
     patients: int
     quantiles: Mapping[str, Sequence[float]]
 
     def sample(self) -> dict[str, list[float]]:
-        """As many values as there are patients, evenly over the distribution of each measure.
-
-        Familiarity has none in the card: at home it is distributed evenly by its definition.
-        """
+        """As many values as there are patients, evenly over the distribution of each measure."""
         at = (np.arange(self.patients) + 0.5) / self.patients
-        return {FAMILIARITY: at.tolist()} | {
+        return {
             name: np.interp(at, np.linspace(0, 1, len(values)), values).tolist()
             for name, values in self.quantiles.items()
         }
+
+
+Homes = Sequence[Home]
+"""Of each source of the model's home scans."""
 
 
 def level(tests_today: int, streams: int) -> float:
@@ -77,11 +78,11 @@ def level(tests_today: int, streams: int) -> float:
     return DAILY_FALSE_ALARMS / max(1, streams) * 6 / (math.pi * (tests_today + 1)) ** 2
 
 
-def compare(now: Values, before: Values | None, home: Home | None, alpha: float) -> list[Difference]:
+def compare(now: Values, before: Values | None, homes: Homes, alpha: float) -> list[Difference]:
     """All that can be compared, strongest first. Any is significant by chance with a probability of `alpha` at most.
 
     With earlier scans everything is compared, with home scans only what the model says itself, and only for the worse:
-    that they are stranger to it, or that it is less certain.
+    that they are stranger to it, or that it is less certain, than those of each source. A clinic may be like any of them.
     """
     found: list[tuple[str, str, float, float]] = []
     for measure, values in now.items():
@@ -89,13 +90,13 @@ def compare(now: Values, before: Values | None, home: Home | None, alpha: float)
         if min(len(values), len(earlier)) >= LEAST_VALUES:
             p, effect = _words(values, earlier) if isinstance(values[0], str) else _numbers(values, earlier)
             found.append((measure, BEFORE, p, effect))
-    if home:
-        at_home = home.sample()
-        for measure in (FAMILIARITY, CONFIDENCE):
-            numbers = numbers_of(now, measure)
-            if measure in at_home and len(numbers) >= LEAST_VALUES:
-                p, effect = _numbers(numbers, at_home[measure], alternative="greater")
-                found.append((measure, HOME, p, effect))
+    at_home = [home.sample() for home in homes]
+    for measure in (FAMILIARITY, CONFIDENCE):
+        numbers = numbers_of(now, measure)
+        if len(numbers) >= LEAST_VALUES and at_home and all(measure in one for one in at_home):
+            of_each = [_numbers(numbers, one[measure], alternative="greater") for one in at_home]
+            p, effect = max(of_each, key=lambda found: (found[0], -found[1]))
+            found.append((measure, HOME, p, effect))
     corrected = holm([p for _, _, p, _ in found])
     differences = [
         Difference(measure, against, p, effect, p <= alpha)

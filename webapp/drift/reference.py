@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from handlers.card import ModelCard
-from webapp.drift.comparing import Home
+from webapp.drift.comparing import Home, Homes
 from webapp.drift.samples import CONFIDENCE
 
 
-def home_of(card: ModelCard, weights_sha256: str, calibration: str) -> Home | None:
-    """What scans with these answers are compared with; None where the card says nothing of them.
+def homes_of(card: ModelCard, weights_sha256: str, calibration: str) -> Homes:
+    """What scans with these answers are compared with, by source; none where the card says nothing of them.
 
     A local calibration changes confidences, so that those of the card are no measure for them.
     """
-    facts = card.statistics.reference if card.statistics else None
-    if facts is None or card.weights_sha256 != weights_sha256:
-        return None
-    quantiles = {
-        name: values for name, values in facts.quantiles.items() if not (calibration and name == CONFIDENCE)
-    }
-    return Home(facts.patients, quantiles)
+    if card.statistics is None or card.weights_sha256 != weights_sha256:
+        return ()
+    left_out = {CONFIDENCE} if calibration else set()
+    return tuple(
+        Home(
+            facts.patients, {name: values for name, values in facts.quantiles.items() if name not in left_out}
+        )
+        for facts in card.statistics.reference.values()
+    )

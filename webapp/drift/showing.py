@@ -10,7 +10,7 @@ import numpy as np
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from webapp.drift.comparing import Difference, Home
+from webapp.drift.comparing import Difference, Homes
 from webapp.drift.gathering import NewScan
 from webapp.drift.samples import Sample, mean_confidence, numbers_of
 
@@ -24,10 +24,13 @@ NAMES = {"home": "home", "before": "earlier", "now": "now"}
 
 
 def shown(
-    scans: Sequence[NewScan], sample: Sample, found: Sequence[Difference], earlier: Sample, home: Home | None
+    scans: Sequence[NewScan], sample: Sample, found: Sequence[Difference], earlier: Sample, homes: Homes
 ) -> dict[str, Any]:
     """What is kept of a comparison of these scans, to be shown until the next one."""
-    at_home: dict[str, list[float]] = home.sample() if home else {}
+    at_home: dict[str, list[float]] = {}
+    for home in homes:
+        for name, values in home.sample().items():
+            at_home.setdefault(name, []).extend(values)
     return {
         "scans": len(scans),
         "from": scans[0].time.isoformat(),

@@ -15,10 +15,10 @@ from typing import Any
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
 from webapp.core import clock
-from webapp.drift.comparing import BEFORE, HOME, Difference, Home, compare, level
+from webapp.drift.comparing import BEFORE, HOME, Difference, Homes, compare, level
 from webapp.drift.gathering import NewScan, find_streams, new_scans
 from webapp.drift.models import Against, DriftAlarm, DriftStream
-from webapp.drift.reference import home_of
+from webapp.drift.reference import homes_of
 from webapp.drift.samples import Sample, joined, sample_of
 from webapp.drift.showing import shown
 from webapp.drift.signals import drifted
@@ -60,18 +60,18 @@ def watch() -> int:
     card = model_client().card()
     raised = 0
     for stream in streams:
-        home = home_of(card, stream.weights_sha256, stream.calibration)
-        raised += _look(stream, home, len(streams))
+        homes = homes_of(card, stream.weights_sha256, stream.calibration)
+        raised += _look(stream, homes, len(streams))
     return raised
 
 
-def _look(stream: DriftStream, home: Home | None, streams: int) -> int:
+def _look(stream: DriftStream, homes: Homes, streams: int) -> int:
     """Compare the new scans of a stream, block by block; returns the number of new alarms."""
     if stream.seen_until > clock.now():  # the clock was ahead when it was set
         log.warning("The clock has gone back: drift is watched from now on for stream %s.", stream.pk)
         _update(stream, seen_until=clock.now(), seen_last="")
-    if stream.has_home != bool(home):
-        _update(stream, has_home=bool(home))
+    if stream.has_home != bool(homes):
+        _update(stream, has_home=bool(homes))
     raised = 0
     scans = list(new_scans(stream))
     while True:
@@ -79,7 +79,7 @@ def _look(stream: DriftStream, home: Home | None, streams: int) -> int:
         if block is None:
             break
         seen = (stream.seen_until, stream.seen_last)
-        raised += len(_take(stream, block, home, streams))
+        raised += len(_take(stream, block, homes, streams))
         if seen == (stream.seen_until, stream.seen_last):
             return raised  # another worker has taken it
         scans = scans[scans.index(block.last) + 1 :]
@@ -106,7 +106,7 @@ def _one_of_each(scans: Iterable[NewScan]) -> Iterator[NewScan]:
             yield scan
 
 
-def _take(stream: DriftStream, block: Block, home: Home | None, streams: int) -> list[DriftAlarm]:
+def _take(stream: DriftStream, block: Block, homes: Homes, streams: int) -> list[DriftAlarm]:
     """Compare a block, keep what came of it, and raise alarms; none where another worker has taken the block."""
 
     def write() -> list[DriftAlarm]:
@@ -120,11 +120,11 @@ def _take(stream: DriftStream, block: Block, home: Home | None, streams: int) ->
         whole = now.earlier_scans >= EARLIER
         accepted = now.home_accepted_at is not None
         sample = block.sample
-        found = compare(sample, now.earlier if whole else None, None if accepted else home, alpha)
+        found = compare(sample, now.earlier if whole else None, () if accepted else homes, alpha)
         now.seen_until, now.seen_last = block.last.time, str(block.last.key)
         now.tests_of_day, now.tests = now.tests_of_day + 1, now.tests + 1
         now.last_at = clock.now()
-        now.last = shown(block.scans, sample, found, now.earlier if whole else {}, home)
+        now.last = shown(block.scans, sample, found, now.earlier if whole else {}, homes)
         if not whole:
             now.earlier = joined(now.earlier, sample)
             now.earlier_scans += len(block.scans)

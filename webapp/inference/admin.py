@@ -7,14 +7,47 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 
-from webapp.inference.model_server import ModelUnavailable, model_client
+from webapp.inference.model_server import ImageRefused, ModelUnavailable, model_client
 from webapp.inference.models import RegisteredVersion
+from webapp.inference.version_page import added_sections, card_section
 
 
 @admin.register(RegisteredVersion)
 class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
     """The versions that the model server has; it is asked at each look. `./retinote models` changes them."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """The address of a version's page beside the usual ones."""
+        own = path(
+            "<str:name>/<str:version>/version/",
+            self.admin_site.admin_view(self.version_view),
+            name="model-version",
+        )
+        return [own, *super().get_urls()]
+
+    def version_view(self, request: HttpRequest, name: str, version: str) -> HttpResponse:
+        """A version: its card if the model server has it, its gate, and why it was promoted without a passed one."""
+        sections, error = [], ""
+        try:
+            card = model_client().card(version)
+            if card.name == name:
+                sections.append(card_section(card))
+            else:
+                error = f"The model server serves {card.name}, and not {name}."
+        except ModelUnavailable as unavailable:
+            error = str(unavailable)
+        except ImageRefused:
+            error = "The model server does not serve this version; ./retinote models show prints its card."
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": f"{name} {version}",
+            "opts": self.opts,
+            "sections": [*sections, *added_sections(name, version)],
+            "error": error,
+        }
+        return TemplateResponse(request, "admin/inference/version.html", context)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -123,25 +123,19 @@ class Driver:
 
     def _base(self) -> Path:
         """The folder of the version to start from: the one that answered when the run began."""
-        run, stores = self._run, processes.stores(settings.DATA_DIR)
+        run = self._run
         if not run.from_version:
             try:
                 card = model_client().card()
             except ModelUnavailable as error:
                 raise StepFailed(f"The version that answers is not known: {error}") from error
-            taken = {*stores.versions(card.name), card.version}
+            taken = {*processes.versions(settings.DATA_DIR, card.name), card.version}
             self._go_on(
                 from_version=card.version,
                 from_weights_sha256=card.weights_sha256,
                 version=next_version(card.version, taken),
             )
-        folder = stores.holder(run.model_name, run.from_version)
-        places = " and ".join(str(place) for place in stores.folders)
-        if folder is None:
-            raise StepFailed(
-                f"{run.model_name} {run.from_version} answers, but its weights are not in {places}. The trainer needs the "
-                "model store of the model server."
-            )
+        folder = processes.holder(settings.DATA_DIR, run.model_name, run.from_version)
         try:
             weights = ModelCard.load(folder / CARD_NAME).weights_sha256
         except CardError as error:

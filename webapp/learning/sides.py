@@ -183,7 +183,7 @@ def _draw(group: str) -> str:
 
 
 def _fraction(group: str) -> float:
-    """A number from 0 to 1 that is always the same for a group, so that a patient doesn't go to and fro."""
+    """A number from 0 to 1 that is always the same for a group, so that a patient stays where they are."""
     return int(hashlib.sha256(f"val {group}".encode()).hexdigest()[:13], 16) / 16**13
 
 

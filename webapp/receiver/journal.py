@@ -214,7 +214,8 @@ class Segment:
                         self._path.with_suffix(DAMAGED).name,
                         FOLDER,
                     )
-                    os.link(self._path, self._path.with_suffix(DAMAGED))
+                    with suppress(FileExistsError):  # filing began anew
+                        os.link(self._path, self._path.with_suffix(DAMAGED))
                 return
             yield found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -144,9 +145,12 @@ class ReadingsAndAnswer:
         return " ".join(scan.doubts) or "acceptable"
 
     @admin.display(description="Model", ordering="model_version")
-    def read_by(self, scan: Scan) -> str:
-        """The model's name and version."""
-        return f"{scan.model_name} {scan.model_version}" if scan.model_name else NOTHING
+    def read_by(self, scan: Scan) -> SafeString | str:
+        """The model's name and version, with a link to what is known of the version."""
+        if not scan.model_name or not scan.model_version:
+            return scan.model_name or NOTHING
+        place = reverse("admin:model-version", args=[scan.model_name, scan.model_version])
+        return format_html('<a href="{}">{} {}</a>', place, scan.model_name, scan.model_version)
 
     @admin.display(description="Urgency")
     def urgency(self, scan: Scan) -> str:

@@ -57,13 +57,13 @@ class ModelServerAdmin(admin.ModelAdmin[ModelServer]):
         user = request.user
         if not isinstance(user, User) or not user.may(Ability.MANAGE):
             raise PermissionDenied
-        action, name, version, seen = (
-            request.POST.get(field, "") for field in ("action", "name", "version", "seen")
+        action, name, version, seen, override = (
+            request.POST.get(field, "") for field in ("action", "name", "version", "seen", "override")
         )
         if not shared.is_shared() or action not in shared.ACTIONS:
             raise PermissionDenied
         try:
-            decided = shared.decide(user, action, name, version, seen)
+            decided = shared.decide(user, action, name, version, seen, override)
         except shared.REFUSALS as error:
             self.message_user(request, str(error), messages.ERROR)
         else:

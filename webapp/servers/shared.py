@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from serving import changes
+from serving import changes, gates
 from serving.changes import choice_sha256
 from serving.registry import Choice, DecidedMeanwhile
 from serving.shared import servers
@@ -122,11 +122,13 @@ def look() -> Look:
     return Look(stores.place, models, reports, stores.unfinished())
 
 
-def decide(user: User, action: str, name: str, version: str, seen: str) -> str:
+def decide(user: User, action: str, name: str, version: str, seen: str, override: str = "") -> str:
     """Make a decision, upon the decisions with the hash `seen`, and record it. Returns the version.
 
-    Raises one of REFUSALS: somebody else was faster, or what is wanted can't be.
+    `override` is the reason for promoting a version without a passed gate. Raises one of REFUSALS: somebody else was
+    faster, or what is wanted can't be.
     """
+    reason = ""
     made = decisions()
     before = made.registry.choice(name)
     if choice_sha256(before) != seen:
@@ -140,17 +142,18 @@ def decide(user: User, action: str, name: str, version: str, seen: str) -> str:
         made.retire(name, version, before)
     elif action == PROMOTE:
         _check_not_first(before, name)
+        reason = _needed_override(made, name, version, str(before.default), override)
         made.make_default("promote", name, version, before)
     elif action == ROLLBACK:
         version = made.earlier_default(name)
         made.make_default("rollback", name, version, before)
     else:
         raise NotThere(f"There is no '{action}'.")
-    _record(user, action, name, version, before)
+    _record(user, action, name, version, before, reason)
     return version
 
 
-def _record(user: User, action: str, name: str, version: str, before: Choice) -> None:
+def _record(user: User, action: str, name: str, version: str, before: Choice, override: str) -> None:
     """Record a decision, and tell of it those who follow what `./retinote models` does, too."""
     made = decisions()
     after, weights_sha256 = made.registry.choice(name), made.stores.weights_sha256(name, version)
@@ -162,6 +165,7 @@ def _record(user: User, action: str, name: str, version: str, before: Choice) ->
         before=before,
         after=after,
         withdrawn=changes.withdrawn(action, name, before, after, made.stores),
+        override=override,
     )
 
     def write() -> None:
@@ -177,6 +181,17 @@ def _record(user: User, action: str, name: str, version: str, before: Choice) ->
         tell(ACTIONS[action], change, user)
 
     all_or_nothing(write)
+
+
+def _needed_override(made: SharedDecisions, name: str, version: str, champion: str, override: str) -> str:
+    """The reason for promoting without a passed gate, where there is none. Raises NotThere where it is missing."""
+    problem = gates.refusal(Path(settings.LEARNING_DIR) / "gates", made.stores, name, version, champion)
+    if problem and not override.strip():
+        raise NotThere(problem)
+    try:
+        return gates.checked_reason(override) if problem else ""
+    except gates.GateError as error:
+        raise NotThere(str(error)) from error
 
 
 def _check_not_first(choice: Choice, name: str) -> None:

@@ -13,7 +13,7 @@ from django.db import IntegrityError
 
 from serving.shared.errors import StoreError
 from serving.shared.notes import NOTES
-from webapp.audit.model_changes import ACTIONS, check_withdrawn, tell
+from webapp.audit.model_changes import ACTIONS, MOST_REASON, check_withdrawn, tell
 from webapp.audit.models import Action, Intake
 from webapp.audit.recording import SYSTEM, record
 from webapp.mongodb.transactions import all_or_nothing
@@ -69,7 +69,7 @@ def _record(name: str, content: bytes) -> None:
         if not texts["actor"].startswith(OPERATOR):
             raise ValueError("actor")
         check_withdrawn(note.get("withdrawn", {}))
-        check_withdrawn(note.get("withdrawn", {}))
+        _text({"override": "", **note}, "override", MOST_REASON)
     except (ValueError, KeyError, TypeError):
         log.error("The note %s in the model store can't be read.", name)
         record(Action.MODEL_UNREADABLE, SYSTEM, "model")

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from handlers.checks import content_sha256
 from operations.errors import OperationsError
 from operations.models.commands import ACTIONS, ARGUMENTS, add_models_arguments, models
+from operations.models.decisions import StoppedStack, one_at_a_time
 from operations.stack.folder import DataFolder, write_state
 from serving.errors import ServingError
+from serving.gates import GATE_NAME
 from serving.registry import Registry, models_to_serve
 from serving.stores import ModelStores
 from tests.handlers.test_trial import one_nan, rewrite_card, rewrite_weights
@@ -82,8 +85,10 @@ def test_what_is_imported_is_listed_and_answers_once_it_is_promoted(
     assert "To serve it: ./retinote models register retina-oct 2.0.0" in run("import", source)
     assert Registry(data.registry).choice(NAME).default is None
 
+    with pytest.raises(OperationsError, match=r"2\.0\.0 has not been compared with 1\.0\.0"):
+        run("promote", NAME, "2.0.0")
     assert "retina-oct 2.0.0 answers by default from the next ./retinote up on" in run(
-        "promote", NAME, "2.0.0"
+        "promote", NAME, "2.0.0", "--override", "it is untrained, as the first one is"
     )
     (model,) = models_to_serve(ModelStores([store, data.model_store]), Registry(data.registry))
     assert model.default == "2.0.0"
@@ -97,7 +102,7 @@ def test_a_model_that_does_not_answer_is_not_promoted(run: Run, data: DataFolder
     with pytest.raises(
         ServingError, match=r"^retina-oct 2\.0\.0 can't be served: the network gives probabilities"
     ):
-        run("promote", NAME, "2.0.0")
+        run("promote", NAME, "2.0.0", "--override", "no test set")
 
     assert Registry(data.registry).choice(NAME).default is None
     assert changes(data) == []
@@ -291,3 +296,93 @@ def test_every_action_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> N
         shown = " ".join(capsys.readouterr().out.split())
         assert what.help[1:] in shown
         assert all(f"{ARGUMENTS[argument][1]} " in shown for argument in what.arguments)
+
+
+def passed_gate(data: DataFolder, store: Path, version: str, champion: str) -> None:
+    """Write down that a version has passed its gate: the comparison itself is tested where it is made."""
+    stores = ModelStores([store, data.model_store])
+    content = {
+        "passed": True,
+        "better": False,
+        "made": "2026-11-29T06:00:00+00:00",
+        "checks": [],
+        **{
+            role: {"name": NAME, "version": one, "weights_sha256": stores.weights_sha256(NAME, one)}
+            for role, one in (("candidate", version), ("champion", champion))
+        },
+    }
+    path = data.gates / NAME / version / GATE_NAME
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({**content, "sha256": content_sha256(content)}), encoding="utf-8")
+
+
+def test_a_version_that_has_passed_its_gate_is_promoted(run: Run, data: DataFolder, store: Path) -> None:
+    make_model(data.model_store, version="2.0.0", seed=3)
+    make_model(data.model_store, version="3.0.0", seed=4)
+    for version in ("2.0.0", "3.0.0"):
+        passed_gate(data, store, version, champion="1.0.0")
+
+    run("promote", NAME, "2.0.0")
+
+    # Two administrators have compared with the same champion: the second has to compare again.
+    with pytest.raises(OperationsError, match=r"3\.0\.0 was compared with 1\.0\.0, which is no longer what"):
+        run("promote", NAME, "3.0.0")
+    (change,) = map(json.loads, data.changes.read_text().splitlines())
+    assert "override" not in change
+
+
+def test_an_override_is_noted_with_its_reason(run: Run, data: DataFolder) -> None:
+    make_model(data.model_store, version="2.0.0", seed=3)
+
+    with pytest.raises(OperationsError, match="has not been compared"):
+        run("promote", NAME, "2.0.0")
+    with pytest.raises(ServingError, match="--override needs a reason"):
+        run("promote", NAME, "2.0.0", "--override", " ")
+    run("promote", NAME, "2.0.0", "--override", "the old one is gone")
+
+    (change,) = map(json.loads, data.changes.read_text().splitlines())
+    assert (change["action"], change["override"]) == ("model.promote", "the old one is gone")
+
+
+def test_other_weights_under_the_default_are_accepted_with_a_reason_alone(
+    run: Run, data: DataFolder, store: Path
+) -> None:
+    Registry(data.registry).note_promoted(NAME, "1.0.0", "ab" * 32)
+
+    with pytest.raises(OperationsError, match="has other weights now than those that were promoted"):
+        run("promote", NAME, "1.0.0")
+    stopped = StoppedStack(data, ModelStores([store]))
+    assert (
+        stopped.needed_override("promote", NAME, "1.0.0", " they were \n converted") == "they were converted"
+    )
+
+
+def test_two_administrators_can_not_promote_at_once(run: Run, data: DataFolder) -> None:
+    make_model(data.model_store, version="2.0.0", seed=3)
+
+    with one_at_a_time(data), pytest.raises(OperationsError) as refused:
+        run("promote", NAME, "2.0.0", "--override", "nobody else does")
+
+    assert f"Somebody else is changing which version of a model answers (process {os.getpid()})" in str(
+        refused.value
+    )
+    assert Registry(data.registry).choice(NAME).default is None
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((NAME, "9.9.9"), r"There is no retina-oct 9\.9\.9"),
+        (
+            (NAME, "1.0.0"),
+            r"retina-oct 1\.0\.0 answers by default already; there is nothing to compare it with",
+        ),
+        ((NAME, "1.0.0", "--against", "9.9.9"), r"There is no retina-oct 9\.9\.9"),
+        (("fundus", "1.0.0"), "No version of fundus answers by default, so that there is nothing to compare"),
+    ],
+)
+def test_what_can_not_be_compared(run: Run, data: DataFolder, words: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(OperationsError, match=sentence):
+        run("gate", *words)
+
+    assert not list(data.gates.rglob(GATE_NAME))

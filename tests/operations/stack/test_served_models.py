@@ -148,7 +148,9 @@ def test_only_promote_changes_what_answers(server: Server) -> None:
     server.start()
     assert served(stack) == {"1.1.0": True, "2.0.0": False}
 
-    stack.make_default("promote", NAME, "9.0.0")
+    with pytest.raises(OperationsError, match=r"9\.0\.0 has not been compared with 1\.1\.0"):
+        stack.make_default("promote", NAME, "9.0.0")
+    stack.make_default("promote", NAME, "9.0.0", "neither of them is trained")
     assert served(stack) == {"1.1.0": False, "2.0.0": False, "9.0.0": True}
     server.kill()
     server.start()
@@ -178,7 +180,7 @@ def test_a_version_that_does_not_answer_is_not_registered(server: Server) -> Non
     )
     assert "3.0.0" not in served(stack)
     with pytest.raises(OperationsError, match="retina-oct 3.0.0 was not registered"):
-        stack.make_default("promote", NAME, "3.0.0")
+        stack.make_default("promote", NAME, "3.0.0", "to see that it does not answer")
     assert stack.registry.choice(NAME).default == stack.client.default_version(NAME) != "3.0.0"
     assert server.changes() == before
 
@@ -211,5 +213,6 @@ def test_a_default_whose_worker_fails_stops_the_stack_with_what_to_do(tmp_path: 
     assert str(refused.value) == (
         "retina-oct 1.1.0, which answers by default, can't be served: the network gives probabilities that are no "
         "numbers (NaN or infinite). Nothing else answers in its place by itself: put it back as it was, or promote "
-        "another version; sound versions: 1.0.0: ./retinote models promote retina-oct VERSION"
+        "another version; sound versions: 1.0.0: ./retinote models promote retina-oct VERSION "
+        "--override REASON"
     )

@@ -119,7 +119,7 @@ def stack(two: tuple[SharedServer, ...], tmp_path: Path, url: str, made: Path) -
     data = DataFolder(tmp_path / "operator")
     stack = SharedStack(data, SharedStores(objects_at(url), data.fetched))
     if stack.registry.choice(NAME).default != "1.0.0":
-        stack.make_default("promote", NAME, "1.0.0")
+        stack.make_default("promote", NAME, "1.0.0", "neither of them is trained")
     for version in stack.registry.choice(NAME).registered:
         if version != "1.0.0":
             stack.retire(NAME, version)
@@ -154,7 +154,7 @@ def test_a_version_is_registered_promoted_and_rolled_back_on_all_servers(
     stack.register(NAME, "1.1.0")
     assert [server.served() for server in two] == [{"1.0.0": True, "1.1.0": False}] * 2
 
-    stack.make_default("promote", NAME, "1.1.0")
+    stack.make_default("promote", NAME, "1.1.0", "neither of them is trained")
     assert [server.served() for server in two] == [{"1.0.0": False, "1.1.0": True}] * 2
     rows, problems = overview(stack)
     assert [row for row in rows if row[1] in ("1.0.0", "1.1.0")] == [
@@ -184,7 +184,7 @@ def test_a_version_that_no_server_can_load_is_not_promoted(
     stack.shared_stores.add(made / NAME / "1.4.0")
 
     with pytest.raises(NotThere) as refused:
-        stack.make_default("promote", NAME, "1.4.0")
+        stack.make_default("promote", NAME, "1.4.0", "neither of them is trained")
 
     assert "retina-oct 1.4.0 is not ready on " in str(refused.value)
     assert "the network gives probabilities that are no numbers (NaN or infinite)" in str(refused.value)
@@ -240,7 +240,7 @@ def test_what_is_served_goes_on_while_the_store_is_away(
             )
         assert all(server.served() == {"1.0.0": True} for server in two)
         with pytest.raises(EXPECTED, match="can't be reached"):
-            stack.make_default("promote", NAME, "1.1.0")
+            stack.make_default("promote", NAME, "1.1.0", "neither of them is trained")
         one = two[0]
         one.kill()
         one.start()  # from what it brought and read before
@@ -248,7 +248,7 @@ def test_what_is_served_goes_on_while_the_store_is_away(
     finally:
         running_seaweedfs.start()
 
-    stack.make_default("promote", NAME, "1.1.0")
+    stack.make_default("promote", NAME, "1.1.0", "neither of them is trained")
     assert [server.served() for server in two] == [{"1.0.0": False, "1.1.0": True}] * 2
     assert "The model store is back" in two[1].said
 

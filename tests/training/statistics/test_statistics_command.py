@@ -158,14 +158,16 @@ def test_home_scans_become_what_later_scans_are_compared_with(
         run(model, data, tmp_path / "cache", "--reference")
     assert run(model, data, tmp_path / "cache", "--method", "mahalanobis") == 0
     fitted = ModelCard.load(model / "model.json")
-    assert fitted.statistics is not None and fitted.statistics.reference is not None
-    reference = fitted.statistics.reference
+    assert fitted.statistics is not None
+    reference = fitted.statistics.reference["octdl"]
     assert reference.patients == len(LABELS), "the real scans of the val split, each of a patient of its own"
-    assert set(reference.quantiles) == {"confidence", "black", "median", "white", "sharpness", "layered"}
+    assert set(reference.quantiles) == {
+        *("familiarity", "confidence", "black", "median", "white", "sharpness", "layered")
+    }
     assert 0 < reference.quantiles["confidence"][0] < reference.quantiles["confidence"][-1] <= 1
 
     # A card from before gets the same, and keeps all else.
-    replace(fitted, statistics=replace(fitted.statistics, reference=None)).save(model / "model.json")
+    replace(fitted, statistics=replace(fitted.statistics, reference={})).save(model / "model.json")
     assert run(model, data, tmp_path / "cache", "--reference") == 0
     assert ModelCard.load(model / "model.json") == fitted
-    assert f"reference statistics of {len(LABELS)} patients at home" in capsys.readouterr().out
+    assert f"reference of patients at home, octdl {len(LABELS)}" in capsys.readouterr().out

@@ -43,8 +43,8 @@ def answered(db: None, card: ModelCard, clinician: User) -> Answered:
     Their values are drawn from the home scans' own distributions, so that none differs by itself.
     """
     noise = np.random.default_rng(3)
-    assert card.statistics is not None and card.statistics.reference is not None
-    quantiles = card.statistics.reference.quantiles
+    assert card.statistics is not None
+    quantiles = card.statistics.reference["kermany"].quantiles
     made = 0
     first = clock.now() - FIRST
 
@@ -82,7 +82,7 @@ def answered(db: None, card: ModelCard, clinician: User) -> Answered:
                 "label": label,
                 "confidence": confidence,
                 "probabilities": {one: confidence if one == label else others for one in card.labels},
-                "familiarity": float(noise.uniform()) * (1 - stranger),
+                "familiarity": drawn("familiarity") * (1 - stranger),
                 "state": "answered",
                 "quality": {"acceptable": True, "reasons": [], "measures": measures},
                 "model_name": card.name,

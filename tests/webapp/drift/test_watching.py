@@ -128,7 +128,7 @@ def test_a_model_without_reference_statistics_says_that_drift_from_home_is_not_w
     answered: Answered, card: ModelCard, monkeypatch: pytest.MonkeyPatch, kept: str
 ) -> None:
     assert card.statistics is not None
-    without = replace(card.statistics, reference=None) if kept == "statistics" else None
+    without = replace(card.statistics, reference={}) if kept == "statistics" else None
     monkeypatch.setattr(TorchServeClient, "card", lambda _: replace(card, statistics=without))
     answered(BLOCK, stranger=0.9)
     assert watch() == 0

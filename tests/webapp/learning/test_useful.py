@@ -49,8 +49,12 @@ def test_doubt_strangeness_and_disagreement_make_a_scan_useful() -> None:
 
 
 def test_scans_of_a_batch_differ() -> None:
-    like = answers(LOST, LOST, LOST, TORN, patients=[1, 1, 2, 3])
+    between_others = {"CNV": 0.02, "DME": 0.3, "NORMAL": 0.68}
+    like = answers(TORN, TORN, TORN, between_others)
     assert list(in_order(like)) == [0, 3, 1, 2] and list(in_order(like, batch=1)) == [0, 1, 2, 3]
+    # Of one patient, scans are alike whatever is said of them.
+    of_one = answers(TORN, between_others, {"CNV": 0.3, "DME": 0.02, "NORMAL": 0.68}, patients=[1, 1, 2])
+    assert list(in_order(of_one)) == [0, 2, 1]
     assert sorted(in_order(answers(*[TORN] * 70))) == list(range(70))
 
 

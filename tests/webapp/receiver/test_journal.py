@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
 
 from tests.waiting import wait_for
 from tests.webapp.receiver.conftest import CLINIC, read_all, send, series
@@ -94,9 +95,18 @@ def test_a_damaged_segment_is_kept_and_what_comes_before_is_filed(stored: Journa
     with path.open("r+b") as file:
         file.seek(path.stat().st_size - 10)
         file.write(b"0123456789")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filing, "enter", away)
+        with pytest.raises(DatabaseError):
+            filing.file_all()
     filing.file_all()
     assert Instance.objects.count() == 2
     assert [each.suffix for each in journal.folder().iterdir()] == [journal.DAMAGED]
+
+
+def away(*_: Any) -> None:
+    """What the database says while it is away."""
+    raise DatabaseError
 
 
 def test_what_is_filed_twice_is_one(stored: Journal) -> None:

@@ -23,6 +23,7 @@ from tests.models import make_model
 from tests.webapp.conftest import make_user, signed_in
 from webapp.accounts.models import Role
 from webapp.audit.models import Action, Intake, WaitingRecord
+from webapp.gates.models import Override
 from webapp.servers.taking_in import take_in
 
 NAME = "retina-oct"
@@ -96,12 +97,15 @@ def test_a_version_is_registered_promoted_and_rolled_back_by_buttons(
     assert "is registered: each server loads it" in decide(browser, registry, "register", "1.1.0")
     assert registry.choice(NAME).registered == ["1.1.0"]
 
-    refused = decide(browser, registry, "promote", "1.1.0")
+    refused = decide(browser, registry, "promote", "1.1.0", override="neither of them is trained")
     assert "retina-oct 1.1.0 is not ready on one (it does not have it)" in refused
     report(stores, "one", "1.0.0", "1.1.0")
     assert 'value="promote"' in browser.get(PAGE).content.decode()
-    assert "retina-oct 1.1.0 answers by default" in decide(browser, registry, "promote", "1.1.0")
+    assert "has not been compared with 1.0.0" in decide(browser, registry, "promote", "1.1.0")
+    promoted = decide(browser, registry, "promote", "1.1.0", override="neither of them is trained")
+    assert "retina-oct 1.1.0 answers by default" in promoted
     assert registry.choice(NAME).default == "1.1.0"
+    assert Override.objects.get().reason == "neither of them is trained"
 
     assert "Roll back to 1.0.0" in browser.get(PAGE).content.decode()
     assert "retina-oct 1.0.0 answers by default again" in decide(browser, registry, "rollback")
@@ -109,7 +113,13 @@ def test_a_version_is_registered_promoted_and_rolled_back_by_buttons(
     assert "retina-oct 1.1.0 is retired" in decide(browser, registry, "retire", "1.1.0")
     assert registry.choice(NAME).registered == ["1.0.0"]
 
-    wanted = [Action.MODEL_REGISTER, Action.MODEL_PROMOTE, Action.MODEL_ROLLBACK, Action.MODEL_RETIRE]
+    wanted = [
+        Action.MODEL_REGISTER,
+        Action.MODEL_PROMOTE,
+        Action.MODEL_OVERRIDE,
+        Action.MODEL_ROLLBACK,
+        Action.MODEL_RETIRE,
+    ]
     records = list(WaitingRecord.objects.filter(kind="model").order_by("pk"))
     assert [each.action for each in records] == wanted
     assert {each.actor_name for each in records} == {"anna"}

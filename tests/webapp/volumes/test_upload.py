@@ -24,6 +24,7 @@ from tests.volume_files import bscans, localizer, opt, zipped
 from tests.volumes import tiff_of, tiff_volume
 from tests.waiting import wait_for
 from tests.webapp.conftest import Clients
+from tests.webapp.report_text import report_text
 from training.simulator.enface import ENFACE_UM
 from training.simulator.volume_writing import as_zip
 from training.simulator.volumes import simulate_volume

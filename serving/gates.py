@@ -1,0 +1,116 @@
+"""Reads the gates of versions: what `./retinote models gate` found, and whether it lets a version answer by default."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from handlers.checks import content_sha256
+from serving.errors import ServingError
+from serving.stores import ModelStores
+
+GATE_NAME = "gate.json"
+LONGEST_REASON = 500
+"""Letters of the reason for an override."""
+
+
+class GateError(ServingError):
+    """A gate that can't be used; the message names its file."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate: which version was compared with which, by the hashes of their weights, and whether it is passed."""
+
+    path: Path
+    sha256: str
+    passed: bool
+    better: bool
+    made: str
+    candidate: dict[str, str]
+    champion: dict[str, str]
+    content: dict[str, Any]
+
+
+def read_gate(path: Path) -> Gate:
+    """Read and check a gate.json. Raises GateError if it can't be read, or says something else than was written."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        gate = Gate(
+            path,
+            str(content["sha256"]),
+            content["passed"] is True,
+            content["better"] is True,
+            str(content["made"]),
+            {name: str(content["candidate"][name]) for name in ("name", "version", "weights_sha256")},
+            {name: str(content["champion"][name]) for name in ("name", "version", "weights_sha256")},
+            content,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise GateError(f"{path} can't be read ({error}); make the gate again.") from error
+    if content_sha256({key: value for key, value in content.items() if key != "sha256"}) != gate.sha256:
+        raise GateError(f"{path} was changed after it was written; make the gate again.")
+    return gate
+
+
+def gate_file(gates: Path, stores: ModelStores, name: str, version: str) -> Path | None:
+    """Where the gate of a version lies: in the folder `gates`, else beside the version's weights; None without one."""
+    holder = stores.holder(name, version)
+    places = [gates / name / version / GATE_NAME, *([holder / GATE_NAME] if holder else [])]
+    return next((path for path in places if path.is_file()), None)
+
+
+def refusal(gates: Path, stores: ModelStores, name: str, version: str, champion: str) -> str | None:
+    """Why a version may not take the place of the champion (another version), as a sentence; None if it may."""
+    command = f"./retinote models gate {name} {version}"
+    override = f"or override it with a reason: ./retinote models promote {name} {version} --override REASON"
+    if problem := stores.problem(name, champion):
+        return (
+            f"{name} {version} can't be compared with {champion}, which answers by default: {problem.rstrip('.')}. Put it "
+            f"back as it was, {override}"
+        )
+    path = gate_file(gates, stores, name, version)
+    if path is None:
+        return (
+            f"{name} {version} has not been compared with {champion}, which answers by default. Compare them: {command}; "
+            f"{override}"
+        )
+    try:
+        gate = read_gate(path)
+    except GateError as error:
+        return f"{str(error).rstrip('.')}: {command}; {override}"
+    known = {"name": name, "version": version, "weights_sha256": stores.weights_sha256(name, version)}
+    if gate.candidate != known:
+        return (
+            f"The gate of {name} {version} is of other weights ({gate.candidate['weights_sha256'][:12]}…) than it has now. "
+            f"Compare it again: {command}; {override}"
+        )
+    if gate.champion["weights_sha256"] != stores.weights_sha256(name, champion):
+        return (
+            f"{name} {version} was compared with {gate.champion['version']}, which is no longer what answers by default; "
+            f"{champion} is. Compare them: {command}; {override}"
+        )
+    if not gate.passed:
+        failed = [check for check in gate.content.get("checks", []) if check.get("passed") is False]
+        first = (
+            f", the first: {failed[0].get('name')}: {str(failed[0].get('reason')).rstrip('.')}"
+            if failed
+            else ""
+        )
+        return (
+            f"{name} {version} has not passed its gate against {champion} ({len(failed)} checks are not{first}). "
+            f"{path.with_suffix('.html')} has them all. Make a better candidate, {override}"
+        )
+    return None
+
+
+def checked_reason(reason: str) -> str:
+    """The reason for an override, without blanks around it. Raises GateError for one that says nothing."""
+    text = " ".join(reason.split())
+    if not text or len(text) > LONGEST_REASON or not text.isprintable():
+        raise GateError(
+            f"--override needs a reason of up to {LONGEST_REASON} letters: it is kept, and shown with the version."
+        )
+    return text

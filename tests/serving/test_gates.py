@@ -1,0 +1,128 @@
+"""What lets a version take the place of the champion: a gate that is passed, whole, and about these two versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers.checks import content_sha256
+from serving.errors import ServingError
+from serving.gates import GATE_NAME, checked_reason, gate_file, read_gate, refusal
+from serving.stores import ModelStores
+from tests.models import make_model
+
+NAME, OLD, NEW = "retina-oct", "1.0.0", "1.1.0"
+Write = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> ModelStores:
+    """A store with the champion, the candidate, and the champion of before."""
+    folder = tmp_path_factory.mktemp("store")
+    for seed, version in enumerate(("0.9.0", OLD, NEW)):
+        make_model(folder, version=version, seed=seed)
+    return ModelStores([folder])
+
+
+@pytest.fixture
+def write(stores: ModelStores, tmp_path: Path) -> Write:
+    """Writes a passed gate of the candidate against the champion, with changes; returns its file."""
+
+    def facts(version: str) -> dict[str, str]:
+        return {
+            "name": NAME,
+            "version": version,
+            "weights_sha256": stores.weights_sha256(NAME, version),
+        }
+
+    def write(champion: str = OLD, tampered: dict[str, Any] | None = None, **changes: Any) -> Path:
+        content: dict[str, Any] = {
+            "passed": True,
+            "better": False,
+            "made": "2026-11-29T06:00:00+00:00",
+            "candidate": facts(NEW),
+            "champion": facts(champion),
+            "checks": [],
+            **changes,
+        }
+        whole = {**content, "sha256": content_sha256(content), **(tampered or {})}
+        path = tmp_path / NAME / NEW / GATE_NAME
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(whole), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_passed_gate_against_the_champion_lets_a_version_answer(
+    stores: ModelStores, write: Write, tmp_path: Path
+) -> None:
+    path = write()
+
+    assert refusal(tmp_path, stores, NAME, NEW, OLD) is None
+    assert gate_file(tmp_path, stores, NAME, NEW) == path
+    assert read_gate(path).champion["version"] == OLD
+
+
+def test_without_a_gate_the_sentence_names_the_command(stores: ModelStores, tmp_path: Path) -> None:
+    assert refusal(tmp_path, stores, NAME, NEW, OLD) == (
+        "retina-oct 1.1.0 has not been compared with 1.0.0, which answers by default. Compare them: "
+        "./retinote models gate retina-oct 1.1.0; or override it with a reason: "
+        "./retinote models promote retina-oct 1.1.0 --override REASON"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"champion": "0.9.0"},
+            "was compared with 0.9.0, which is no longer what answers by default; 1.0.0 is",
+        ),
+        ({"passed": False}, "has not passed its gate against 1.0.0 (0 checks are not)"),
+        ({"passed": "yes"}, "has not passed its gate against 1.0.0"),
+        (
+            {"passed": False, "checks": [{"name": "Macro F1", "passed": False, "reason": "It is lower."}]},
+            "(1 checks are not, the first: Macro F1: It is lower)",
+        ),
+        ({"tampered": {"passed": True, "better": True}}, "was changed after it was written"),
+        ({"tampered": {"sha256": 7}}, "was changed after it was written"),
+        ({"made": {}, "tampered": {"candidate": None}}, "can't be read"),
+        (
+            {"candidate": {"name": NAME, "version": NEW, "weights_sha256": "ab" * 32}},
+            "is of other weights (abababababab…) than it has now",
+        ),
+    ],
+)
+def test_any_other_gate_does_not(
+    stores: ModelStores, write: Write, tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    write(**changes)
+
+    refused = refusal(tmp_path, stores, NAME, NEW, OLD)
+
+    assert refused is not None and sentence in refused, refused
+    assert "--override REASON" in refused
+
+
+def test_a_champion_that_is_broken_can_not_be_compared_with(stores: ModelStores, tmp_path: Path) -> None:
+    make_model(tmp_path / "store", version=OLD)
+    (tmp_path / "store" / NAME / OLD / "weights.safetensors").write_bytes(b"x")
+
+    refused = refusal(tmp_path, ModelStores([tmp_path / "store", *stores.folders]), NAME, NEW, OLD)
+
+    assert refused is not None and "can't be compared with 1.0.0, which answers by default" in refused
+
+
+@pytest.mark.parametrize("reason", ["", "  \n ", "x" * 501, "a\x00b"])
+def test_an_override_needs_a_reason(reason: str) -> None:
+    with pytest.raises(ServingError, match="--override needs a reason of up to 500 letters"):
+        checked_reason(reason)
+
+
+def test_a_reason_is_one_line() -> None:
+    assert checked_reason(" the clinic \n has moved ") == "the clinic has moved"

@@ -1,0 +1,119 @@
+"""What the page of a model version shows of its gate, and of an override."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from serving.gates import GATE_NAME, Gate, GateError, read_gate
+from webapp.audit import model_changes
+from webapp.audit.hashing import canonical_sha256
+from webapp.audit.models import Action
+from webapp.audit.recording import Actor, record
+from webapp.gates.models import ChangedTier, Override
+from webapp.inference.version_page import Link, Section, add_sections
+
+PDF_NAME = "gate.pdf"
+VERDICTS = {True: "passed", False: "not passed", None: "not judged"}
+
+
+def register() -> None:
+    """Have the page of each version show this, and keep the reasons of overrides."""
+    add_sections(sections)
+    model_changes.listen(keep_override)
+
+
+def keep_override(action: Action, change: Mapping[str, Any], actor: Actor) -> None:
+    """Keep the reason for a promotion without a passed gate, and record its hash."""
+    reason = str(change.get("override", ""))
+    if not reason:
+        return
+    about = {"weights_sha256": str(change["weights_sha256"])}
+    time = datetime.fromisoformat(str(change["time"])).astimezone(UTC)
+    name = actor if isinstance(actor, str) else str(getattr(actor, "username", actor.pk))
+    Override.objects.create(time=time, actor=name[:80], model=str(change["model"]), reason=reason, **about)
+    record(
+        Action.MODEL_OVERRIDE,
+        actor,
+        "model",
+        time=time,
+        object_id=str(change["model"]),
+        after=canonical_sha256(reason),
+        **about,
+    )
+
+
+def folder_of(name: str, version: str) -> Path:
+    """Where the files of a version's gate lie, on one machine with the commands."""
+    return Path(settings.LEARNING_DIR) / "gates" / name / version
+
+
+def sections(name: str, version: str) -> list[Section]:
+    """The override of a version, if there is one, and its gate."""
+    return [*_overrides(name, version), *_gate(name, version)]
+
+
+def _overrides(name: str, version: str) -> list[Section]:
+    model_changes.take_in()  # what was decided a moment ago is in a file until then
+    found = Override.objects.filter(model=f"{name}/{version}").order_by("-time")
+    if not found:
+        return []
+    rows = [(f"{one.time:%Y-%m-%d %H:%M} UTC, by {one.actor}", one.reason) for one in found]
+    note = "An administrator let this version answer without a passed gate, for these reasons."
+    return [Section("Promoted without a passed gate", rows, note)]
+
+
+def _gate(name: str, version: str) -> list[Section]:
+    path = folder_of(name, version) / GATE_NAME
+    if not path.is_file():
+        command = f"./retinote models gate {name} {version}"
+        return [
+            Section("Gate", [], f"It has not been compared with another version here. To do so: {command}")
+        ]
+    try:
+        gate = read_gate(path)
+    except GateError as error:
+        return [Section("Gate", [], str(error))]
+    return [_summary(gate, name, version), _checks(gate)]
+
+
+def _summary(gate: Gate, name: str, version: str) -> Section:
+    verdict = "passed" if gate.passed else "not passed"
+    if gate.passed and gate.better:
+        verdict = "passed: better than the version that it was compared with"
+    rows = [
+        ("verdict", verdict),
+        ("made", gate.made),
+        ("compared with", gate.champion["version"]),
+        *((f"test set: {row['name']}", _set(row)) for row in gate.content.get("test_sets", [])),
+        ("sha256", gate.sha256),
+    ]
+    links = [Link("Evidence as PDF", reverse("admin:gate-pdf", args=[name, version]))]
+    if ChangedTier.objects.filter(model_name=name, model_version=version).exists():
+        query = urlencode({"model_version__exact": version})
+        place = reverse("admin:gates_changedtier_changelist")
+        links.append(Link("Stored scans whose urgency would change", f"{place}?{query}"))
+    return Section("Gate", rows, links=links)
+
+
+def _checks(gate: Gate) -> Section:
+    return Section(
+        "Checks of the gate",
+        [
+            (
+                f"{check['name']}, {check['set']}" if check.get("set") else str(check["name"]),
+                f"{VERDICTS[check['passed']]}: {check['reason']}",
+            )
+            for check in gate.content["checks"]
+        ],
+    )
+
+
+def _set(row: dict[str, Any]) -> str:
+    return f"{row['scans']} scans of {row['patients']} patients, sha256 {row['sha256']}"

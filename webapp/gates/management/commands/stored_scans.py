@@ -1,0 +1,25 @@
+"""`python -m django stored_scans`: behind `./retinote models gate`."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from webapp.gates.replay import write_scans
+
+
+class Command(BaseCommand):
+    """List the stored scans that another version of the model is to answer."""
+
+    help = "Write the key and the file of each stored scan, a line of JSON for each."
+    requires_system_checks = ()  # they load all of the web app, which takes longer than the work
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Where to write."""
+        parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+
+    def handle(self, *args: Any, out: Path, **options: Any) -> None:
+        """Write the list, and say how long it is."""
+        self.stdout.write(f"{write_scans(settings.MODEL_NAME, out)} stored scans to replay")
