@@ -75,7 +75,9 @@ def make_gate(data: DataFolder, stores: ModelStores, arguments: argparse.Namespa
     if status not in (PASSED, NOT_PASSED):
         return status
     gate = read_gate(out / GATE_NAME)
-    if ours.is_relative_to(data.model_store):
+    if isinstance(stores, SharedStores):
+        stores.put_beside(name, candidate, out / GATE_NAME)  # for whoever promotes it elsewhere
+    elif ours.is_relative_to(data.model_store):
         shutil.copyfile(out / GATE_NAME, ours / f".{GATE_NAME}.partial")
         (ours / f".{GATE_NAME}.partial").replace(ours / GATE_NAME)
     choice = registry_of(data, stores).choice(name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import Self
@@ -102,6 +102,7 @@ class Reconciler:
         error = ""
         try:
             choices = {name: self._registry.choice(name) for name in self._registry.names()}
+            self._forget_failures(choices)
             for name, choice in choices.items():
                 if choice.default is not None:
                     self._reconcile(name, choice)
@@ -127,6 +128,14 @@ class Reconciler:
             self._is_away = False
         self._error = error
         self.report()
+
+    def _forget_failures(self, choices: Mapping[str, Choice]) -> None:
+        """Forget why versions failed that are not wanted any more."""
+        wanted = {
+            (name, version) for name, one in choices.items() for version in (one.default, *one.registered)
+        }
+        for gone in [key for key in self._failures if key not in wanted]:
+            del self._failures[gone]
 
     def _reconcile(self, name: str, choice: Choice) -> None:
         served = {record.version: record for record in self._versions(name)}

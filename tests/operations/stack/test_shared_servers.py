@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,7 +138,9 @@ def test_the_first_start_puts_the_bundled_version_into_the_store_once(
         1,
         0,
     ]
-    wait_for(lambda: len(reports(stack)) == 2, what="both reports")
+    wait_for(
+        lambda: [len(report.versions) for report in reports(stack).values()] == [1, 1], what="both reports"
+    )
     for report in reports(stack).values():
         (one,) = report.versions
         assert (one.name, one.version, one.state, one.is_default) == (NAME, "1.0.0", "ready", True)
@@ -154,7 +157,7 @@ def test_a_version_is_registered_promoted_and_rolled_back_on_all_servers(
     stack.make_default("promote", NAME, "1.1.0", "neither of them is trained")
     assert [server.served() for server in two] == [{"1.0.0": False, "1.1.0": True}] * 2
     rows, problems = overview(stack)
-    assert rows[1:] == [
+    assert [row for row in rows if row[1] in ("1.0.0", "1.1.0")] == [
         (NAME, "1.0.0", "by 2 of 2", "", "yes"),
         (NAME, "1.1.0", "by 2 of 2", "yes", "yes"),
     ]
@@ -170,7 +173,7 @@ def test_a_version_is_registered_promoted_and_rolled_back_on_all_servers(
     wait_for(lambda: all(server.served() == {"1.0.0": True} for server in two), what="the end of 1.1.0")
     wait_for(lambda: not any(report.find(NAME, "1.1.0") for report in reports(stack).values()))
     stack.remove(NAME, "1.1.0")
-    assert stack.shared_stores.versions(NAME) == ["1.0.0"]
+    assert "1.1.0" not in stack.shared_stores.versions(NAME)
     notes = stack.shared_stores.objects.names("changes/")
     assert len(notes) >= 6
 
@@ -255,7 +258,7 @@ def test_a_server_that_is_killed_while_it_loads_returns_to_what_was_decided(
 ) -> None:
     one, other = two
     stack.shared_stores.add(made / NAME / "1.1.0")
-    one.shared.cache.joinpath(NAME, "1.1.0").rename(one.data.path / "away")
+    shutil.rmtree(one.shared.cache / NAME / "1.1.0", ignore_errors=True)
     with stack.noted("register", NAME, "1.1.0"):
         stack.decisions.register(NAME, "1.1.0")
     wait_for(lambda: one.reconciler._loading is not None, what="the load's beginning")
