@@ -62,7 +62,7 @@ def answers(data: Path, model: Path, folder: Path, altered: str = AS_IT_IS) -> l
         computed = _compute(model, [scan.path for scan in scans], ALTERATIONS[altered])
         # Through another name, so that an interrupted run leaves no half of a file.
         with (part := kept.with_suffix(".part")).open("wb") as file:
-            np.savez(file, **computed)
+            np.savez(file, allow_pickle=False, **computed)
         part.rename(kept)
     with np.load(kept) as stored:
         rows = {name: stored[name] for name in stored.files}

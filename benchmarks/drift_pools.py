@@ -27,7 +27,10 @@ class Pool:
     def draw(self, count: int, noise: np.random.Generator) -> list[Answered]:
         """So many patients, each as often as chance has it, with one scan of each."""
         found = noise.choice(len(self.patients), size=count, p=self.weights)
-        return [self.patients[number][noise.integers(len(self.patients[number]))] for number in found]
+        return [
+            self.patients[number][int(noise.integers(len(self.patients[number])))]
+            for number in found.tolist()
+        ]
 
 
 def pool_of(scans: Sequence[Answered], source: str = "") -> Pool:
