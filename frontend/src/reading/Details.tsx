@@ -21,7 +21,10 @@ export function Details({ scan }: { scan: Scan }) {
   const rows: [string, string][] = [
     [texts.details.acquired, formatDay(scan.acquired) || texts.common.none],
     scan.received_from
-      ? [fields.received, texts.reading.received(scan.received_from, formatTime(scan.received_at ?? scan.timestamp))]
+      ? [
+          fields.received,
+          texts.reading.received(scan.received_from, formatTime(scan.received_at ?? scan.timestamp)),
+        ]
       : [fields.uploaded, formatTime(scan.timestamp) || texts.common.none],
     [texts.details.eye, scan.eye ? texts.common.eyes[scan.eye] : texts.common.none],
     [texts.details.patient_ref, scan.patient_ref || texts.common.none],
