@@ -84,7 +84,8 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Subject,
     """
     folder = tmp_path_factory.mktemp("faults")
     for seed, version in enumerate((OLD, NEW)):
-        make_model(folder / "store", version=version, seed=seed)
+        # Of one opinion, so that no guardrail stops the one beside the other.
+        make_model(folder / "store", version=version, seed=seed, says="CNV")
     data = DataFolder(folder / "var")
     with small_disk(data.media, DISK_MIB) as mounted:
         stack = Stack(data.path, folder / "store", free_ports(1)[0], variables=UNLIMITED)
