@@ -64,7 +64,7 @@ COMMANDS = {
         "calibrate",
     ),
     "learn": Command(
-        "freeze what readers verified as a data set: learn export",
+        "make the next version from what readers verified: learn export|run|status|stop",
         "operations.learn.commands",
         "add_learn_arguments",
         "learn",
