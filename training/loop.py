@@ -64,7 +64,7 @@ class Training:
         if self._teacher is not None:
             for learning in (network, self._teacher.network):
                 refuse_without_map(learning.to(accelerator.device), recipe.size)
-            network = Student(network, self._teacher.network)
+            network = Student(network, self._teacher.network, is_copy=recipe.starts_as_teacher)
         optimizer = make_optimizer(network, recipe)
         self._rate = LearningRate(optimizer, recipe, len(training))
         self._network, self._optimizer, self._training, self._validation = accelerator.prepare(

@@ -151,6 +151,11 @@ class Recipe:
             raise ValueError("teacher and teacher_weight go together: give both or neither")
         return self
 
+    @property
+    def starts_as_teacher(self) -> bool:
+        """Whether the network starts from the weights of its teacher."""
+        return bool(self.teacher) and Path(self.pretrained_file).parent == Path(self.teacher)
+
 
 def options() -> tuple[dataclasses.Field[Any], ...]:
     """The recipe's keys in order, for the command line."""

@@ -47,11 +47,16 @@ def refuse_without_map(network: nn.Module, size: int) -> None:
 class Student(nn.Module):
     """The network that learns, with a projection of its feature map to the teacher's channels."""
 
-    def __init__(self, network: nn.Module, teacher: nn.Module) -> None:
-        """Both are timm networks, whose `num_features` counts the channels of the last feature map."""
+    def __init__(self, network: nn.Module, teacher: nn.Module, *, is_copy: bool) -> None:
+        """Both are timm networks, whose `num_features` counts the channels of the last feature map.
+
+        One that starts as a copy of the teacher has the teacher's channels. Through a projection that is still to be
+        learnt, they would move away from where statistics and the map of findings look for them.
+        """
         super().__init__()
         self.network = network
-        self.projection = nn.Conv2d(int(network.num_features), int(teacher.num_features), 1)  # type: ignore[arg-type]
+        channels = int(network.num_features), int(teacher.num_features)  # type: ignore[arg-type]
+        self.projection: nn.Module = nn.Identity() if is_copy else nn.Conv2d(*channels, 1)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits, and the feature map in the teacher's channels."""
