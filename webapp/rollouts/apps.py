@@ -10,8 +10,11 @@ class RolloutsConfig(AppConfig):
     verbose_name = "Rollouts"
 
     def ready(self) -> None:
-        """Read the guardrails now, so that a broken file stops the start, and register the gauges."""
+        """Read the guardrails now, so that a broken file stops the start, register the gauges, and hear of rollbacks."""
+        from webapp.audit.model_changes import listen
         from webapp.rollouts import gauges  # noqa: F401
+        from webapp.rollouts.following import on_model_change
         from webapp.rollouts.guardrails import guardrails
 
         guardrails()
+        listen(on_model_change)

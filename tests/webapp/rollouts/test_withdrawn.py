@@ -24,7 +24,7 @@ from webapp.audit.objects import Comparison
 from webapp.rollouts import repredicting
 from webapp.scans import storage
 from webapp.scans.models import Prediction, Scan
-from webapp.versions.models import Withdrawal
+from webapp.versions.models import Rollout, State, Withdrawal
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -100,6 +100,18 @@ def test_a_promotion_of_the_same_weights_lifts_it(
     assert api(clinician).get(f"/api/v1/scans/{rolled_back[0]}/").json()["model"]["withdrawn"] is False
     assert actions() == [] or actions()[-1] == "version.accept"
     assert Withdrawal.objects.get().lifted_at
+
+
+def test_no_trial_of_it_goes_on(versions: TwoVersions, change: Any) -> None:
+    canary(50, web_app_only=True)
+
+    # Promoted and rolled back between two looks at the canary: the default is what it was.
+    change("promote", NEW)
+    change("rollback", OLD, {NEW: WEIGHTS[NEW]})
+
+    ended = Rollout.objects.get()
+    assert (ended.state, ended.active) == (State.STOPPED, None)
+    assert ended.reason == f"{NEW} was withdrawn, as {MODEL_NAME} was rolled back to {OLD}."
 
 
 def test_the_line_of_a_rollback_is_taken_in_once(rolled_back: list[str], change: Any) -> None:
