@@ -27,6 +27,7 @@ VALUES = {
     "model_version": ("1.0.0",),
     "state": ("answered", "not_answered"),
     "unread": ("true", "false"),
+    "withdrawn": ("true", "false"),
     "volume": ("674b00000000000000000000", "no-id"),
     "search": ("CNV", "DME", "secret", "settled"),
 }
