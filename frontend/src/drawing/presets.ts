@@ -1,0 +1,37 @@
+/** Windows of grey values to choose from, as the profile of a modality has them. */
+
+import { useModality } from "../api/options";
+import type { Modality } from "../api/types";
+import type { GreyWindow } from "./canvas/pictures";
+
+export interface Preset {
+  title: string;
+  window: GreyWindow;
+}
+
+const WHITE = 255;
+const NONE: readonly Preset[] = [];
+/** The same objects again for the same modality: which of them is shown is known by its identity. */
+const made = new WeakMap<Modality, readonly Preset[]>();
+
+/** The presets of a modality, by its name; none until it is known. */
+export function usePresets(name: string): readonly Preset[] {
+  const modality = useModality(name);
+  return modality ? presetsOf(modality) : NONE;
+}
+
+/** The presets of a modality, whose windows are given by their ends: 0 is what the picture shows as black, 1 as white. */
+export function presetsOf(modality: Modality): readonly Preset[] {
+  const known =
+    made.get(modality) ??
+    modality.windows.map(({ title, low, high }) => ({
+      title,
+      window: { level: tenths(((low + high) / 2) * WHITE), width: tenths((high - low) * WHITE) },
+    }));
+  made.set(modality, known);
+  return known;
+}
+
+function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
+}
