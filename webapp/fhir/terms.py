@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from modalities.guideline import GuidelineError
 from modalities.profile import Profile
-from webapp.recommendations.guideline import GuidelineError, guideline
+from webapp.recommendations.guideline import guideline
 
 Json = dict[str, Any]
 

@@ -38,6 +38,7 @@ export const drawing = {
   windowLevel: "Level: the grey value in the middle",
   windowWidth: "Window: how many grey values are shown",
   resetWindow: "Reset (W)",
+  softWindow: "Soft",
   windowHelp: (isDeep: boolean) =>
     `${isDeep ? "In the file's own values of 16 bits. " : ""}The model's answer stays as it is: it has seen the picture as in the file.`,
   shapes: "Shapes",
