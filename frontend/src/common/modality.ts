@@ -1,18 +1,10 @@
 /** What people are told of a scan by its modality: its words, its units, and the details that it has. */
 
-import { useModality } from "../api/options";
 import type { Modality } from "../api/types";
 import { texts } from "../texts";
 import { textsOf } from "../texts/modality";
 
-const unknown = textsOf(texts);
 const made = new WeakMap<Modality, typeof texts>();
-
-/** The texts in the words of a modality, by its name. */
-export function useTexts(name: string): typeof texts {
-  const modality = useModality(name);
-  return modality ? textsIn(modality) : unknown;
-}
 
 /** The texts in the words of a modality. */
 export function textsIn(modality: Modality): typeof texts {

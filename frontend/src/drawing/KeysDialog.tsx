@@ -2,11 +2,14 @@ import { Kbd, Modal, SimpleGrid, Stack, Switch, Title } from "@mantine/core";
 
 import { texts } from "../texts";
 import { useSingleKeys } from "../common/keys";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import classes from "./KeysDialog.module.css";
 import { TOOLS } from "./Toolbar";
 
-type KeyGroup = { title: string; keys: [string[], string][] };
+interface KeyGroup {
+  title: string;
+  keys: [string[], string][];
+}
 
 const groupsIn = ({ keyHelp, tools, keyGroups }: typeof texts.drawing): KeyGroup[] => [
   {

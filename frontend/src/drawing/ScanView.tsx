@@ -18,8 +18,9 @@ import { SaveStatus } from "./SaveStatus";
 import classes from "./ScanView.module.css";
 import { copyRegion } from "./ShapeList";
 import { TOOL_KEYS, Toolbar } from "./Toolbar";
-import { type Preset, usePresets } from "./presets";
+import type { Preset } from "./presets";
 import { usePictureCanvas } from "./usePictureCanvas";
+import { usePresets } from "./usePresets";
 import { useScale } from "./useScale";
 import { type DisplayOptions, ViewControls } from "./ViewControls";
 

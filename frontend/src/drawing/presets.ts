@@ -1,6 +1,5 @@
 /** Windows of grey values to choose from, as the profile of a modality has them. */
 
-import { useModality } from "../api/options";
 import type { Modality } from "../api/types";
 import { texts } from "../texts";
 import type { GreyWindow } from "./canvas/pictures";
@@ -13,15 +12,10 @@ export interface Preset {
 const WHITE = 255;
 /** For every modality: the grey values closer together than the picture has them. */
 const SOFT: Preset = { title: texts.drawing.softWindow, window: { level: 127.5, width: 400 } };
-const NONE: readonly Preset[] = [SOFT];
+/** Where the modality is not known. */
+export const PLAIN: readonly Preset[] = [SOFT];
 /** The same objects again for the same modality: which of them is shown is known by its identity. */
 const made = new WeakMap<Modality, readonly Preset[]>();
-
-/** The presets of a modality, by its name. */
-export function usePresets(name: string): readonly Preset[] {
-  const modality = useModality(name);
-  return modality ? presetsOf(modality) : NONE;
-}
 
 /** The presets of a modality, whose windows are given by their ends: 0 is what the picture shows as black, 1 as white. */
 export function presetsOf(modality: Modality): readonly Preset[] {
@@ -31,7 +25,10 @@ export function presetsOf(modality: Modality): readonly Preset[] {
 }
 
 function presetOf({ title, low, high }: Modality["windows"][number]): Preset {
-  return { title, window: { level: tenths(((low + high) / 2) * WHITE), width: tenths((high - low) * WHITE) } };
+  return {
+    title,
+    window: { level: tenths(((low + high) / 2) * WHITE), width: tenths((high - low) * WHITE) },
+  };
 }
 
 function tenths(value: number): number {

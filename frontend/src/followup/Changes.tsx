@@ -3,7 +3,7 @@ import { Table, Text, Title } from "@mantine/core";
 import { useDrawn } from "../api/annotations";
 import type { Scan } from "../api/types";
 import { formatArea, formatProbability } from "../common/format";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { texts } from "../texts";
 import { type DrawnChange, drawnChanges, probabilityChanges } from "./changes";

@@ -7,7 +7,7 @@ import { useFollowUp } from "../api/followUp";
 import { useModality } from "../api/options";
 import { Problem } from "../api/problem";
 import type { FollowUp, Scan } from "../api/types";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { NotFound } from "../common/NotFound";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";

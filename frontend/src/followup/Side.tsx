@@ -6,7 +6,7 @@ import type { Scan, Volume } from "../api/types";
 import { useBScans, useVolume } from "../api/volumes";
 import { useKeys } from "../common/keys";
 import { LeadingAnswer } from "../common/LeadingAnswer";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
 import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";

@@ -3,7 +3,7 @@ import { Button, Group, Text } from "@mantine/core";
 import { useModality } from "../api/options";
 import type { Scan } from "../api/types";
 import { LeadingAnswer } from "../common/LeadingAnswer";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { texts } from "../texts";
 import classes from "./FollowUpPage.module.css";
 import { laterBy, momentOf, whenOf } from "./time";

@@ -18,7 +18,7 @@ import type { Scan } from "../api/types";
 import { download } from "../common/download";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { useMay } from "../api/accounts";
 import { texts } from "../texts";
 import { NextButton } from "../worklist/NextButton";

@@ -5,7 +5,7 @@ import { useEffect } from "react";
 import { refreshDrawn, useDrawn } from "../api/annotations";
 import type { DrawnOnScan, Reading, Scan } from "../api/types";
 import { formatArea } from "../common/format";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { inWords } from "../drawing/area";
 import type { DrawingState } from "../drawing/Drawing";
 import { texts } from "../texts";

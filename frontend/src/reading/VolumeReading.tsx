@@ -6,7 +6,7 @@ import { useReading } from "../api/reviews";
 import type { Me, Reading, Scan, Volume } from "../api/types";
 import { useBScans, useVolume } from "../api/volumes";
 import { useKeys } from "../common/keys";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { ScanIdentity } from "../common/ScanIdentity";
 import { Waiting } from "../common/Waiting";

@@ -5,7 +5,7 @@ import { Link } from "react-router";
 import { useBlindReading } from "../api/accounts";
 import { oneLine, namesLabel, why } from "../common/answer";
 import { formatShare } from "../common/format";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { ScanIdentity } from "../common/ScanIdentity";
 import { texts } from "../texts";
 import { AskedFields } from "./AskedFields";

@@ -3,7 +3,7 @@ import { type KeyboardEvent, memo, type PointerEvent, useEffect, useMemo, useRef
 
 import { usePicture } from "../api/pictures";
 import type { Scan, Volume } from "../api/types";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { onceDecoded, showColoured } from "../drawing/canvas/pictures";
 import { texts } from "../texts";
 import { stripsOf } from "./eyeMap";

@@ -3,7 +3,7 @@ import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { type CSSProperties, memo, type PointerEvent, type ReactNode, useId } from "react";
 
 import type { BScan, Volume } from "../api/types";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import classes from "./Stack.module.css";
 import { type Stack, useIndex } from "./useStack";
 

@@ -1,7 +1,7 @@
 import { Button, Text } from "@mantine/core";
 
 import type { Volume, VolumeAnswer as Answer } from "../api/types";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { StateBadge } from "../common/StateBadge";
 import { Section } from "../reading/Section";
 import { texts } from "../texts";

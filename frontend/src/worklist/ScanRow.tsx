@@ -8,7 +8,7 @@ import { useScan } from "../api/scans";
 import type { Scan } from "../api/types";
 import { formatTime } from "../common/format";
 import { LeadingAnswer } from "../common/LeadingAnswer";
-import { useTexts } from "../common/modality";
+import { useTexts } from "../common/useTexts";
 import { ModalityTag } from "../common/ModalityTag";
 import { Thumbnail } from "../common/Thumbnail";
 import { Urgency } from "../common/Urgency";

@@ -16,7 +16,8 @@ export const volume = {
   said: (said: string, count: number) => `${said}: ${count === 1 ? "1 {picture}" : `${count} {pictures}`}`,
   failed: (count: number) =>
     count === 1 ? "The model server refuses 1 {picture}." : `The model server refuses ${count} {pictures}.`,
-  gap: (place: number, reason: string) => [`{Picture} ${place} is missing.`, reason].filter(Boolean).join(" "),
+  gap: (place: number, reason: string) =>
+    [`{Picture} ${place} is missing.`, reason].filter(Boolean).join(" "),
   toNamed: (place: number) => `Go to the {picture} that decides, ${place}`,
   enfaceTitle: "The eye from the front",
   enface: "En-face image with the lines of the {pictures}",
