@@ -1,21 +1,22 @@
-"""The line of time of a patient's eye: scans and volumes by their days, as far as somebody may see them."""
+"""The line of time of a patient, or of an eye: scans and volumes of a modality by their days, as far as somebody may see them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from webapp.accounts.models import User
+from webapp.core import modalities
 from webapp.scans.models import Scan
 
 MOST = 200
 """Scans and volumes on one line of time: those that were uploaded last."""
 NEEDED = ("patient_ref", "eye")
-"""What has to be known of a scan to find others of the same eye."""
+"""What has to be known of a scan to find others of the same eye; the eye only where the modality shows one."""
 
 
 @dataclass(frozen=True)
 class FollowUp:
-    """Scans of one eye, the earliest first; of a volume the B-scan that stands for it."""
+    """Scans of one patient or eye, the earliest first; of a volume the picture that stands for it."""
 
     missing: tuple[str, ...]
     """Fields of the scan that are empty, so that nothing can be found."""
@@ -30,11 +31,15 @@ def follow_up(scan: Scan, user: User) -> FollowUp:
     A reference is the clinic's own words: the same words in another clinic, or of another account without a clinic, are
     another patient.
     """
-    missing = tuple(name for name in NEEDED if not getattr(scan, name))
+    shows_eye = modalities.of_scan(scan.modality).eye
+    needed = NEEDED if shows_eye else NEEDED[:1]
+    missing = tuple(name for name in needed if not getattr(scan, name))
     if missing:
         return FollowUp(missing, False)
     same = Scan.objects.visible_to(user).leading_for(user)
-    same = same.filter(patient_ref=scan.patient_ref, eye=scan.eye, clinic=scan.clinic)
+    same = same.filter(modality=scan.modality, patient_ref=scan.patient_ref, clinic=scan.clinic)
+    if shows_eye:
+        same = same.filter(eye=scan.eye)
     if not scan.clinic:
         same = same.filter(user=scan.user_id)
     found = list(same.order_by("-timestamp", "-id")[: MOST + 1])
