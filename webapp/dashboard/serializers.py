@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from webapp.api.fields import WrittenCountField
+from webapp.api.fields import ModalityField, WrittenCountField
 from webapp.dashboard.intervals import LEAST_SCANS
 
 LONGEST_DAYS = 366
