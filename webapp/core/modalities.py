@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,9 @@ import modalities
 from modalities.guideline import Guideline
 from modalities.profile import Profile
 from modalities.reading import guideline_of
+
+BEFORE = "oct"
+"""The modality of all that was stored before there were others."""
 
 
 def profiles() -> tuple[Profile, ...]:
@@ -29,11 +33,6 @@ def default() -> Profile:
     return profiles()[0]
 
 
-def default_name() -> str:
-    """The name of the default modality, for a column's default."""
-    return default().name
-
-
 def of_scan(name: str) -> Profile:
     """The modality of a stored scan; the default one for documents of earlier versions, and for one that isn't served."""
     return named(name) or default()
@@ -43,6 +42,11 @@ def model_of(name: str) -> str:
     """The name of the model that answers scans of a modality; "" for one that isn't served."""
     found = named(name) if name else default()
     return found.model if found else ""
+
+
+def of_user(names: Sequence[str]) -> tuple[Profile, ...]:
+    """The modalities with these names, all for none: those that a user works with."""
+    return tuple(each for each in profiles() if not names or each.name in names)
 
 
 def of_model(model_name: str) -> Profile | None:
