@@ -18,6 +18,7 @@ from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.core import clock
+from webapp.core.modalities import BEFORE
 from webapp.dashboard import intervals, kappa
 from webapp.dashboard.automation_bias import automation_bias
 from webapp.dashboard.intervals import share_of
@@ -99,7 +100,7 @@ def _labels(scans: ScanQuerySet) -> list[dict[str, Any]]:
     counts, doubtful = (
         Counter(
             {
-                (entry["modality"] or "", entry["label"]): int(entry["count"])
+                (entry["modality"] or BEFORE, entry["label"]): int(entry["count"])
                 for entry in of.values("modality", "label").annotate(count=Count("pk"))
             }
         )
@@ -118,7 +119,7 @@ def _states(scans: ScanQuerySet, field: str = "") -> dict[Any, dict[str, Any]]:
     """
     counts: dict[Any, Counter[str]] = defaultdict(Counter)
     for row in scans.order_by().values(*filter(None, [field]), "state").annotate(count=Count("pk")):
-        counts[row.get(field) or ""][row["state"] or ""] += row["count"]
+        counts[row.get(field) or (BEFORE if field == "modality" else "")][row["state"] or ""] += row["count"]
     return {value: _shares(count) for value, count in counts.items()}
 
 
@@ -170,7 +171,7 @@ def _readings(scans: ScanQuerySet, user: User, since: datetime) -> list[Reading]
             # Sorted, so that the same labels are the same answer.
             model = Answer(first, state or "", labels=tuple(sorted(labels or ())), group=group or "")
             last[scan, reader] = Reading(
-                scan, modalities[scan] or "", reader, verdict, label, model, version, blind
+                scan, modalities[scan] or BEFORE, reader, verdict, label, model, version, blind
             )
     return list(last.values())
 
@@ -224,9 +225,7 @@ def _cohen(readings: Collection[Reading], user: User) -> list[dict[str, Any]]:
     blind = {(one.reader, one.scan) for one in readings if one.blind}
     people = _people(reader for readers in labels.values() for reader in readers)
     named = {person.pk: shown_name(person, user) for person in User.objects.filter(pk__in=people)}
-    pairs = [
-        (modality, *pair) for modality, readers in labels.items() for pair in _pairs_of(readers, blind)
-    ]
+    pairs = [(modality, *pair) for modality, readers in labels.items() for pair in _pairs_of(readers, blind)]
     pairs.sort(key=lambda pair: -len(pair[3]))
     return [
         {

@@ -21,7 +21,6 @@ class SpanSerializer(serializers.Serializer[Any]):
         min_value=1, max_value=LONGEST_DAYS, default=30, help_text="Up to today, in UTC."
     )
 
-
     modality = ModalityField(required=False, help_text="The name of a modality, for that alone.")
 
 

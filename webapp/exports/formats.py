@@ -185,7 +185,9 @@ def table(records: Sequence[Record]) -> str:
 
 def _modalities(records: Iterable[Record]) -> list[Profile]:
     """The modalities of the scans, each once."""
-    return list({found.name: found for found in (modalities.of_scan(one.scan.modality) for one in records)}.values())
+    return list(
+        {found.name: found for found in (modalities.of_scan(one.scan.modality) for one in records)}.values()
+    )
 
 
 def _fields(found: Profile) -> list[str]:

@@ -233,7 +233,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The labels of the model and the urgencies of its recommendations. */
+        /** @description What you may upload, the labels of the models and the urgencies of their recommendations. */
         get: operations["options_retrieve"];
         put?: never;
         post?: never;
@@ -433,7 +433,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description All scans and volumes of the same clinic with the same patient reference and eye, as far as you may see them. */
+        /** @description All scans and volumes of the same clinic, modality and patient reference, and eye where there is one, as far as you may see them. */
         get: operations["scans_follow_up_retrieve"];
         put?: never;
         post?: never;
@@ -1088,8 +1088,15 @@ export interface components {
             /** @description Null of fewer than 20 scans, as which the interval counts them. */
             share: components["schemas"]["Share"] | null;
         };
+        /** @description A value of a field, and what people read for it. */
+        Choice: {
+            value: string;
+            title: string;
+        };
         /** @description Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model. */
         Cohen: {
+            /** @description The name of the modality. */
+            modality: string;
             readers: string[];
             /** @description That both named a label for. */
             scans: number;
@@ -1119,6 +1126,7 @@ export interface components {
             states: components["schemas"]["States"];
             /** @description Empty in de-identified data. */
             states_per_day: components["schemas"]["StatesOfDay"][];
+            states_per_modality: components["schemas"]["StatesOfModality"][];
             /** @description Empty in de-identified data. */
             states_per_clinic: components["schemas"]["StatesOfClinic"][];
             /** @description Empty in de-identified data. */
@@ -1233,7 +1241,7 @@ export interface components {
         /** @description Which scans, and in which form. */
         ExportRequest: {
             /**
-             * @description `csv`: a table. The others are ZIP files with pictures: `coco` and `w3c` with what was drawn, `folders` with a folder per verified label and a manifest with the patients' pseudonyms.
+             * @description `csv`: a table. The others are ZIP files with pictures: `coco` and `w3c` with what was drawn, `folders` with a folder per verified label and a manifest with the patients' pseudonyms, for each modality apart.
              *
              *     * `csv` - csv
              *     * `coco` - coco
@@ -1314,6 +1322,8 @@ export interface components {
         };
         /** @description Fleiss' kappa of the scans with the same number of independent readings. */
         Fleiss: {
+            /** @description The name of the modality. */
+            modality: string;
             readers_per_scan: number;
             scans: number;
             /**
@@ -1326,7 +1336,7 @@ export interface components {
             /** @description Whether there is a kappa, be it of too few scans to show. */
             defined: boolean;
         };
-        /** @description Scans and volumes of one eye of a patient. */
+        /** @description Scans and volumes of one modality of a patient, or of one eye where the modality shows eyes. */
         FollowUp: {
             /** @description What has to be entered first: without it nothing is found. */
             missing: components["schemas"]["MissingEnum"][];
@@ -1354,6 +1364,11 @@ export interface components {
             place: number;
             /** @description A sentence; empty in de-identified data. */
             reason: string;
+        };
+        /** @description Labels that make one answer where they can't be told apart. */
+        Group: {
+            title: string;
+            labels: string[];
         };
         /** @description How far what a reader drew is what the heat map shows. */
         HeatmapOverlap: {
@@ -1437,8 +1452,15 @@ export interface components {
             /** Format: double */
             high: number;
         };
+        /** @description A label, and what people read for it. */
+        Label: {
+            name: string;
+            title: string;
+        };
         /** @description How often the model said a label. */
         LabelCount: {
+            /** @description The name of the modality. */
+            modality: string;
             label: string;
             count: number;
             /** @description How many of these are of pictures that are doubtful. */
@@ -1481,6 +1503,42 @@ export interface components {
          * @enum {string}
          */
         MissingEnum: "patient_ref" | "eye";
+        /** @description A modality, as its profile says it. */
+        Modality: {
+            name: string;
+            title: string;
+            /** @description The word for one picture. */
+            picture: string;
+            /** @description Whether files with many pictures are volumes of it. */
+            volumes: boolean;
+            /** @description Whether a picture is one of an eye. */
+            eye: boolean;
+            /** @description In the order for people. */
+            labels: components["schemas"]["Label"][];
+            groups: components["schemas"]["Group"][];
+            /** @description What `fields` of a scan may say. */
+            fields: components["schemas"]["ScanField"][];
+            windows: components["schemas"]["Window"][];
+            /**
+             * @description In which lengths and areas are shown.
+             *
+             *     * `micrometres` - micrometres
+             *     * `millimetres` - millimetres
+             */
+            size_unit: components["schemas"]["SizeUnitEnum"];
+            /** @description Sentences that stand beside each answer. */
+            notes: string[];
+            /** @description Texts that differ, by key. */
+            words: {
+                [key: string]: string;
+            };
+            /** @description Formats of files that belong to it; empty: all pictures. */
+            formats: string[];
+            /** @description Its name at the model server. */
+            model: string;
+            /** @description Least urgent first. */
+            urgencies: string[];
+        };
         /** @description The model that made the prediction. */
         Model: {
             name: string;
@@ -1520,12 +1578,14 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
-        /** @description The labels and urgencies to choose from. */
+        /** @description The modalities, and the labels and urgencies to choose from. */
         Options: {
-            /** @description Those that the newest prediction knows, in the alphabet's order. */
+            /** @description Those that the newest prediction of each modality knows, in the alphabet's order. */
             labels: string[];
-            /** @description Least urgent first: a scan with `urgency_rank` 1 has the first of them, or is to be read first. */
+            /** @description Least urgent first: a scan with `urgency_rank` 1 has the first of them, or is to be read first. Those of the first modality, where none is named. */
             urgencies: string[];
+            /** @description Those that you work with, the default first. */
+            modalities: components["schemas"]["Modality"][];
         };
         PaginatedHistoryList: {
             /**
@@ -1829,6 +1889,8 @@ export interface components {
             /** @description The profile of this installation that was applied, by its name. */
             calibration: string | null;
             id: string;
+            /** @description The name of what kind of picture it is; `options/` tells what that means. */
+            readonly modality: string;
             status: components["schemas"]["StatusEnum"];
             failure: components["schemas"]["Failure"] | null;
             readonly image_path: string;
@@ -1870,6 +1932,10 @@ export interface components {
              * @description Height of a pixel, when it is known.
              */
             micrometres_y: number | null;
+            /** @description What people say of it in the fields that its modality has (`options/`), by name. */
+            readonly fields: {
+                [key: string]: string;
+            };
             /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
             readonly device: string;
             /** @description The volume that it is a B-scan of, and its place there; null for a scan by itself. */
@@ -1931,6 +1997,12 @@ export interface components {
             readonly final_reading: components["schemas"]["FinalReading"] | null;
             /** @description Whether you may change or delete it. */
             readonly may_change: boolean;
+        };
+        /** @description A field that scans of the modality have: one of the choices, or nothing. */
+        ScanField: {
+            name: string;
+            title: string;
+            choices: components["schemas"]["Choice"][];
         };
         /** @description Where on the scan: a box as FragmentSelector, any other shape as SvgSelector. */
         Selector: {
@@ -2007,6 +2079,12 @@ export interface components {
              */
             cookie: boolean;
         };
+        /**
+         * @description * `micrometres` - micrometres
+         *     * `millimetres` - millimetres
+         * @enum {string}
+         */
+        SizeUnitEnum: "micrometres" | "millimetres";
         /** @description A publication behind a recommendation. */
         Source: {
             title: string;
@@ -2116,6 +2194,22 @@ export interface components {
             /** @description Maker and model; empty where they are not known. */
             device: string;
         };
+        /** @description The states of the scans of a modality. */
+        StatesOfModality: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+            /** @description Null of fewer than 20 scans. */
+            answered_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            undecided_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            not_answered_share: components["schemas"]["Share"] | null;
+            /** @description The name of the modality. */
+            modality: string;
+        };
         /** @description How many B-scans have come how far. */
         StatusCounts: {
             queued: number;
@@ -2212,6 +2306,8 @@ export interface components {
             /** @description The profile of this installation that was applied, by its name. */
             calibration: string | null;
             id: string;
+            /** @description The name of what kind of picture it is; `options/` tells what that means. */
+            readonly modality: string;
             status: components["schemas"]["StatusEnum"];
             failure: components["schemas"]["Failure"] | null;
             readonly image_path: string;
@@ -2253,6 +2349,10 @@ export interface components {
              * @description Height of a pixel, when it is known.
              */
             micrometres_y: number | null;
+            /** @description What people say of it in the fields that its modality has (`options/`), by name. */
+            readonly fields: {
+                [key: string]: string;
+            };
             /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
             readonly device: string;
             /** @description The volume that it is a B-scan of, and its place there; null for a scan by itself. */
@@ -2329,6 +2429,8 @@ export interface components {
         VerdictEnum: "agree" | "disagree" | "unsure" | "named";
         /** @description What readers said of an answer of a version of the model, independently of each other. */
         Verdicts: {
+            /** @description The name of the modality. */
+            modality: string;
             model_version: string;
             /** @description Or the group or the labels between which it was undecided; where it has not answered there is nothing to agree with. */
             label: string;
@@ -2359,6 +2461,8 @@ export interface components {
              * @description When the first of it came from there; null for uploads, and in de-identified data.
              */
             readonly received_at: string | null;
+            /** @description That of its B-scans. */
+            readonly modality: string;
             /** @description Id of the B-scan that stands for the volume in lists; a verdict on it is one on the volume. It is the one that `answer` names, stays what it is from the first verdict on, and is the one in the middle until all are answered and while the answer is hidden. */
             readonly lead: string;
             /** @description B-scans, those that are missing included. */
@@ -2452,6 +2556,14 @@ export interface components {
          * @enum {string}
          */
         WhatEnum: "sr" | "seg" | "heatmap" | "pdf" | "fhir";
+        /** @description A preset of brightness: what is black and what white, as shares of the picture's own range. */
+        Window: {
+            title: string;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+        };
         Error: {
             error: {
                 /** @description For programs. */
@@ -2787,6 +2899,8 @@ export interface operations {
             query?: {
                 /** @description Up to today, in UTC. */
                 days?: number;
+                /** @description The name of a modality, for that alone. */
+                modality?: string;
             };
             header?: never;
             path?: never;
@@ -2861,6 +2975,8 @@ export interface operations {
                  *     * `OS` - Left (OS)
                  */
                 eye?: "OD" | "OS";
+                /** @description The name of a modality, as in `options/`. */
+                modality?: string;
                 model_version?: string;
                 /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;
@@ -2928,6 +3044,8 @@ export interface operations {
                  *     * `OS` - Left (OS)
                  */
                 eye?: "OD" | "OS";
+                /** @description The name of a modality, as in `options/`. */
+                modality?: string;
                 model_version?: string;
                 /** @description Number of results to return per page. */
                 page_size?: number;
@@ -2983,7 +3101,10 @@ export interface operations {
     };
     options_retrieve: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The name of one of `modalities`. */
+                modality?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3014,6 +3135,8 @@ export interface operations {
                  *     * `OS` - Left (OS)
                  */
                 eye?: "OD" | "OS";
+                /** @description The name of a modality, as in `options/`. */
+                modality?: string;
                 model_version?: string;
                 ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state" | "useful";
                 /** @description Number of results to return per page. */
@@ -3756,6 +3879,8 @@ export interface operations {
                  *     * `OS` - Left (OS)
                  */
                 eye?: "OD" | "OS";
+                /** @description The name of a modality, as in `options/`. */
+                modality?: string;
                 model_version?: string;
                 /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;

@@ -115,7 +115,13 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
     const [micrometres_x = null, micrometres_y = null] = sizes.map((size) =>
       "value" in size ? size.value : null,
     );
-    await change.mutateAsync({ ...values, micrometres_x, micrometres_y });
+    const { fields: own, ...others } = values;
+    await change.mutateAsync({
+      ...others,
+      ...(modality?.fields.length && { fields: own }),
+      micrometres_x,
+      micrometres_y,
+    });
     onClose();
   };
   const submit = (event: FormEvent) => {

@@ -12,7 +12,7 @@ export const OCT: Modality = {
     { name: "AMD", title: "age-related macular degeneration" },
     { name: "NORMAL", title: "no disease that the model knows" },
   ],
-  groups: {},
+  groups: [],
   fields: [],
   windows: [{ title: "Bright parts", low: 0.451, high: 1 }],
   size_unit: "micrometres",
@@ -20,6 +20,7 @@ export const OCT: Modality = {
   words: {},
   formats: [],
   model: "retina-oct",
+  urgencies: [],
 };
 
 export const CHEST: Modality = {
@@ -32,7 +33,7 @@ export const CHEST: Modality = {
     { name: "NORMAL", title: "no sign of pneumonia" },
     { name: "PNEUMONIA", title: "pneumonia" },
   ],
-  groups: {},
+  groups: [],
   fields: [
     {
       name: "view",
@@ -50,4 +51,5 @@ export const CHEST: Modality = {
   words: {},
   formats: [],
   model: "chest-xray",
+  urgencies: [],
 };

@@ -127,7 +127,11 @@ def _content(result: Result, reading: Reading) -> list[Dataset]:
         _text(CONTEXT, _dcm("121013", "Device Observer Name"), MODEL),
         _text(CONTEXT, _dcm("121014", "Device Observer Manufacturer"), MANUFACTURER),
         _text(CONTEXT, _dcm("121015", "Device Observer Model Name"), f"{MODEL} {result.software}"),
-        *([_code(MODIFIER, _dcm("121058", "Procedure reported"), result.modality)] if result.modality else []),
+        *(
+            [_code(MODIFIER, _dcm("121058", "Procedure reported"), result.modality)]
+            if result.modality
+            else []
+        ),
         _image_library(result),
         _under(
             CONTAINS,
@@ -161,9 +165,7 @@ def _group(result: Result, group: Group) -> Dataset:
     if result.region is not None:
         site = _code(MODIFIER, Coded("363698007", SCT, "Finding Site"), result.region)
         if result.eye in SIDES:
-            site.ContentSequence = [
-                _code(MODIFIER, Coded("272741003", SCT, "Laterality"), SIDE[result.eye])
-            ]
+            site.ContentSequence = [_code(MODIFIER, Coded("272741003", SCT, "Laterality"), SIDE[result.eye])]
         content.append(site)
     content += [_image(source, Coded("260753009", SCT, "Source")) for source in _sources(result, group)]
     content += [_number(measured) for measured in group.measured]

@@ -4,7 +4,6 @@ import type { ScanChange } from "../../api/types";
 export const details: Record<keyof ScanChange, string> = {
   patient_ref: "Patient reference",
   eye: "Eye",
-  fields: "What its modality has",
   acquired: "Taken",
   note: "Note",
   micrometres_x: "Pixel width in µm",
