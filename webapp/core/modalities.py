@@ -33,9 +33,9 @@ def default() -> Profile:
     return profiles()[0]
 
 
-def of_scan(name: str) -> Profile:
-    """The modality of a stored scan; the default one for documents of earlier versions, and for one that isn't served."""
-    return named(name) or default()
+def of_scan(name: str | None) -> Profile:
+    """How a stored scan is shown: by its modality, and by the default one where that isn't served here now."""
+    return named(name or BEFORE) or default()
 
 
 def model_of(name: str) -> str:
