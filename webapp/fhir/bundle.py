@@ -40,8 +40,9 @@ from webapp.reviews.summary import summary
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.findings import kinds_found
+from webapp.scans.modality import a
 from webapp.scans.models import Eye, Scan
-from webapp.scans.told import in_sentence, remarks_on
+from webapp.scans.told import remarks_on
 from webapp.versions.withdrawals import WITHDRAWN
 
 RESEARCH = "Research software: nothing it says is a diagnosis."
@@ -106,7 +107,7 @@ class _Resources:
             "DiagnosticReport",
             "report",
             status=self._status(observations),
-            code=concept(f"Reading of a {in_sentence(self.profile.title)} scan", self._modality()),
+            code=concept(f"Reading of {a(self.profile.title)} scan", self._modality()),
             **self._about(),
             issued=self._instant("predicted_at"),
             result=[_reference(observation) for observation in observations],

@@ -19,8 +19,3 @@ def fields_in_words(scan: Scan) -> list[tuple[str, str]]:
         for field in modalities.of_scan(scan.modality).fields
         if given.get(field.name)
     ]
-
-
-def in_sentence(title: str) -> str:
-    """A title within a sentence: without its capital letter, unless it begins with an abbreviation."""
-    return title if title[1:2].isupper() else title[:1].lower() + title[1:]

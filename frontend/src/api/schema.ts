@@ -1634,6 +1634,10 @@ export interface components {
              * @description Height of a pixel.
              */
             micrometres_y?: number | null;
+            /** @description What the scan's modality has beside these, by name: see `options/`. "" takes it away. */
+            fields?: {
+                [key: string]: string;
+            };
         };
         /** @description The settings of an account that its user decides. */
         PatchedPreferencesRequest: {
@@ -2266,6 +2270,12 @@ export interface components {
              * @description Height of a pixel.
              */
             micrometres_y?: number;
+            /** @description What the scan's modality has beside these, by name: see `options/`. "" takes it away. */
+            fields?: {
+                [key: string]: string;
+            };
+            /** @description What kind of picture it is (`options/`). Without it the file or the picture itself has to show it. */
+            modality?: string;
             /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
             bscan_width?: number;
             /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
@@ -2538,6 +2548,12 @@ export interface components {
              * @description Height of a pixel.
              */
             micrometres_y?: number;
+            /** @description What the scan's modality has beside these, by name: see `options/`. "" takes it away. */
+            fields?: {
+                [key: string]: string;
+            };
+            /** @description What kind of picture it is (`options/`). Without it the file or the picture itself has to show it. */
+            modality?: string;
             /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
             bscan_width?: number;
             /** @description Of a Zeiss .img: pixels of each B-scan in depth. */

@@ -118,7 +118,8 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
     const { fields: own, ...others } = values;
     await change.mutateAsync({
       ...others,
-      ...(modality?.fields.length && { fields: own }),
+      // What is left out stays as it was.
+      fields: Object.fromEntries((modality?.fields ?? []).map(({ name }) => [name, own[name] ?? ""])),
       micrometres_x,
       micrometres_y,
     });

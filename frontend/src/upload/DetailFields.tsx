@@ -38,6 +38,7 @@ export function DetailFields({ details, onChange, file }: Props) {
             size={size}
             miw={130}
             {...label(texts.upload.modality)}
+            choices={modalities}
             value={details.modality}
             onChange={(name) => onChange(ofModality(name, modalities))}
           />

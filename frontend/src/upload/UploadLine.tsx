@@ -3,6 +3,7 @@ import { IconAlertTriangle, IconCheck, IconClock, IconLoader, IconPencil } from 
 import { Link } from "react-router";
 
 import { useBlindReading } from "../api/accounts";
+import { useModalities } from "../api/options";
 import { oneLine, namesLabel, why } from "../common/answer";
 import { formatShare } from "../common/format";
 import { useTexts } from "../common/useTexts";
@@ -13,7 +14,7 @@ import { AskedModality } from "./AskedModality";
 import { DetailFields } from "./DetailFields";
 import { Differences } from "./Differences";
 import { useUploads } from "./useUploads";
-import { asked, asksModality, canBeCorrected, undecided, type Upload } from "./uploads";
+import { asked, askedInWords, asksModality, canBeCorrected, undecided, type Upload } from "./uploads";
 
 /** One file: its details, its progress and its result. */
 export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () => void }) {
@@ -30,6 +31,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
   const name = file.name || texts.upload.pasted;
   const differences = undecided(upload);
   const asksFor = asksModality(upload);
+  const modalities = useModalities();
   const words = useTexts(scan?.modality ?? upload.details.modality).upload;
   return (
     <Paper
@@ -122,6 +124,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
   function statusOf({ state, scan, problem, sent }: Upload): string {
     if (state === "waiting") return texts.upload.waiting;
     if (state === "sending") return sent < 1 ? texts.upload.sending(formatShare(sent)) : texts.upload.reading;
+    if (asksFor) return askedInWords(upload, modalities);
     if (state === "refused" || state === "open") {
       return problem?.sentences.map(({ text }) => text).join(" ") ?? "";
     }

@@ -6,8 +6,10 @@ import { CHEST, OCT } from "../testing/modalities";
 import {
   admitted,
   asked,
+  askedInWords,
   asksModality,
   canBeCorrected,
+  choicesOf,
   correction,
   formOf,
   isEmpty,
@@ -122,13 +124,23 @@ describe("a file of a modality that the server can't tell", () => {
   const refused = (code: string): Upload => ({
     ...upload,
     state: "refused",
-    problem: new Problem("Which is it?", code, 400, { modality: ["Which is it?"] }),
+    problem: new Problem("Which is it?", code, 400, { modality: ["chest-xray"] }),
   });
 
   it("is asked about, and so is one that looks like another modality", () => {
     expect(
       ["modality_unclear", "other_modality", "invalid"].map((code) => asksModality(refused(code))),
     ).toEqual([true, true, false]);
+  });
+
+  it("can be sent as what the server names", () => {
+    const asks = refused("other_modality");
+    expect(choicesOf(asks, [OCT, CHEST])).toEqual([CHEST]);
+    expect(askedInWords(asks, [OCT, CHEST])).toContain("Chest X-ray");
+  });
+
+  it("shows what the server says where it can not be sent by this account", () => {
+    expect(askedInWords(refused("other_modality"), [OCT])).toBe("Which is it?");
   });
 
   it("is not asked about while it is sent again", () => {

@@ -4,6 +4,7 @@ import type { Problem } from "../api/problem";
 import type { Difference, Eye, Modality, ScanChange, UploadedScan } from "../api/types";
 import { TEXT_DETAILS, type TextDetails } from "../common/details";
 import type { Fields } from "../common/modality";
+import { texts } from "../texts";
 import { PIXEL_SIZES, PIXEL_UM, type PixelTexts, withPoint } from "../common/number";
 
 /** What the server asks for where a file of a volume doesn't say it: whole numbers from 1. */
@@ -13,7 +14,8 @@ type AskedTexts = Record<(typeof ASKED)[number], string>;
 const DETAILS_NEEDED = "details_needed";
 
 /** The server's codes where it can't tell the modality, or says that it is another: the reader is asked for it. */
-const MODALITY_ASKED = ["modality_unclear", "other_modality"];
+const MODALITY_UNCLEAR = "modality_unclear";
+const OTHER_MODALITY = "other_modality";
 
 /** The details of a scan as they are typed; a pixel's size in micrometres. */
 export interface Details extends PixelTexts, TextDetails, AskedTexts {
@@ -110,7 +112,20 @@ export function isOver(upload: Upload): boolean {
 
 /** Whether the server asks of which modality the file is. */
 export function asksModality({ state, problem }: Upload): boolean {
-  return state === "refused" && problem !== undefined && MODALITY_ASKED.includes(problem.code);
+  const code = problem?.code ?? "";
+  return state === "refused" && (code === MODALITY_UNCLEAR || code === OTHER_MODALITY);
+}
+
+/** The modalities as one of which a file that the server asks about can be sent, which it names. */
+export function choicesOf({ problem }: Upload, modalities: readonly Modality[]): Modality[] {
+  return modalities.filter(({ name }) => problem?.fields["modality"]?.includes(name));
+}
+
+/** What the server asks about the modality of a file, or says against it. */
+export function askedInWords(upload: Upload, modalities: readonly Modality[]): string {
+  const [only, ...others] = choicesOf(upload, modalities);
+  if (upload.problem?.code === MODALITY_UNCLEAR) return texts.upload.unclear;
+  return only && others.length === 0 ? texts.upload.other(only.title) : (upload.problem?.message ?? "");
 }
 
 /** What goes with a choice of modality: what only the one before had is taken away. */

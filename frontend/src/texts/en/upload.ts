@@ -15,6 +15,9 @@ export const upload = {
   modality: "Modality",
   modalityFound: "Found out",
   modalityAsked: "Choose it",
+  unclear: "It does not show what kind of scan this is. Nothing is stored yet: choose its modality.",
+  other: (title: string) =>
+    `This looks like another kind of scan: ${title}. Nothing is stored yet. Is it the right file?`,
   sendAgain: "Send again",
   acquired: "Taken on",
   unknown: "Not given",
