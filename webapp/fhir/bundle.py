@@ -296,12 +296,12 @@ class _Resources:
 
     def _observation(self, name: str, **fields: Any) -> Json:
         coding, eye = site_coding(self.profile), self._eye()
-        said = str(Eye(eye).label) if eye else coding and coding["display"]
+        said = str(Eye(eye).label) if eye else ""
         return self._resource(
             "Observation",
             name,
             category=[{"coding": [IMAGING]}],
-            bodySite=concept(said, coding) if coding else None,
+            bodySite=concept(said or coding["display"], coding) if coding else None,
             derivedFrom=[_reference(self._study())],
             **self._about(),
             **fields,
