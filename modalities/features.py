@@ -14,8 +14,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imaging.pixels import Rgb
-
 Floats = npt.NDArray[np.float32]
 
 GRAIN_SIDE, FORM_SIDE, TILES, CELLS = 128, 64, 16, 4
@@ -55,12 +53,12 @@ class Features:
                 yield np.concatenate([light.ravel(), edges.ravel()])
 
 
-def features(pixels: Rgb) -> Features:
-    """Measure a picture, uint8 (height, width, 3)."""
+def features(pixels: npt.NDArray[np.uint8]) -> Features:
+    """Measure a picture: grey (height, width) or RGB (height, width, 3)."""
     height, width = pixels.shape[:2]
     few = pixels[:: max(height // MOST_SIDE, 1), :: max(width // MOST_SIDE, 1)]
     small = cv2.resize(np.ascontiguousarray(few), (GRAIN_SIDE, GRAIN_SIDE), interpolation=cv2.INTER_AREA)
-    grey = _stretched(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+    grey = _stretched(small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
     form = cv2.resize(grey, (FORM_SIDE, FORM_SIDE), interpolation=cv2.INTER_AREA)
     blurred = [_blurred(form, blur) for blur in EDGE_BLURS]
     lost = [
@@ -113,6 +111,8 @@ def _edges(form: Floats) -> Floats:
 
 def _colour(small: npt.NDArray[Any]) -> float:
     """Mean distance between the highest and the lowest channel, from 0 to 1."""
+    if small.ndim == 2:
+        return 0.0
     red, green, blue = cv2.split(small)
     highest, lowest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     return float(cv2.subtract(highest, lowest).mean()) / 255

@@ -96,7 +96,7 @@ class Nearness:
 
 
 @dataclass(frozen=True)
-class Look:
+class Likeness:
     """A look, unpacked."""
 
     form: Nearness
@@ -113,7 +113,7 @@ class Look:
         )
 
 
-def read(path: Path) -> Look:
+def read(path: Path) -> Likeness:
     """The look in a file. Raises ProfileError."""
     try:
         found = read_json(TypeAdapter(LookFile), path.read_bytes(), "the look")
@@ -121,7 +121,7 @@ def read(path: Path) -> Look:
             raise FieldError(
                 f"version must be {VERSION}, not {found.version}: make it anew with ./retinote modality look"
             )
-        return Look(_unpacked(found.form, "form", FORM_LENGTH), _unpacked(found.grain, "grain", GRAIN_LENGTH))
+        return Likeness(_unpacked(found.form, "form", FORM_LENGTH), _unpacked(found.grain, "grain", GRAIN_LENGTH))
     except (OSError, FieldError) as error:
         raise ProfileError(f"{path}: {error}") from error
 
