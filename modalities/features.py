@@ -20,7 +20,7 @@ GRAIN_SIDE, FORM_SIDE, TILES, CELLS = 128, 64, 16, 4
 """Pixels on a side of the copies in which grain and form are measured; tiles of light and cells of edges on a side."""
 DIRECTIONS = 6
 """Of edges, over half a turn: an even number, so that a quarter turn is a whole number of them."""
-MOST_SIDE = 4 * GRAIN_SIDE
+MOST_SIDE = 2 * GRAIN_SIDE
 """Of larger pictures, pixels are left out first: to add all of them up would take ten times as long."""
 FINE_BLURS, EDGE_BLURS, COARSE_BLUR = (1.0, 1.5), (0.75, 2.0), 5.0
 """Standard deviations in pixels, the first of the larger copy. Grain is what is lost from each blur to the next."""
@@ -55,6 +55,8 @@ class Features:
 
 def features(pixels: npt.NDArray[np.uint8]) -> Features:
     """Measure a picture: grey (height, width) or RGB (height, width, 3)."""
+    if pixels.ndim == 3 and pixels.strides[2] == 0:  # grey, made by `imaging.pixels.grey_to_rgb`
+        pixels = pixels[:, :, 0]
     height, width = pixels.shape[:2]
     few = pixels[:: max(height // MOST_SIDE, 1), :: max(width // MOST_SIDE, 1)]
     small = cv2.resize(np.ascontiguousarray(few), (GRAIN_SIDE, GRAIN_SIDE), interpolation=cv2.INTER_AREA)
