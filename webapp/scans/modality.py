@@ -79,7 +79,7 @@ def modality_of(came: Came, pixels: Pixels) -> Profile:
             _other(named, said_of_file, own, "The file says that this is"), _sendable(own, said_of_file)
         )
     came_as = named or said_of_file or (own[0] if len(own) == 1 else None)
-    looks_like = modalities.named(look_at(pixels).said or "")
+    looks_like = modalities.named(look_at(pixels, served).said or "")
     if came_as is not None and looks_like is not None and looks_like != came_as:
         raise OtherModality(_other(came_as, looks_like, own, "This looks like"), _sendable(own, looks_like))
     chosen = came_as or looks_like
