@@ -45,7 +45,7 @@ class PatternField(TextField, serializers.RegexField):
 
 
 class ModalityField(TextField):
-    """The name of a modality that is served."""
+    """The name of a modality that is installed: scans of one that is not served now are shown, too."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {
         "unknown": "There is no modality of this name. There are: {names}."
@@ -54,7 +54,7 @@ class ModalityField(TextField):
     def to_internal_value(self, data: Any) -> str:
         """The name. Raises ValidationError."""
         name = super().to_internal_value(data)
-        if modalities.named(name) is None:
+        if modalities.installed(name) is None:
             self.fail("unknown", names=", ".join(each.name for each in modalities.profiles()))
         return name
 
