@@ -157,7 +157,7 @@ def test_a_report_of_another_modality_has_its_words_units_and_fields(
     for expected in (
         "Chest X-ray",
         "PNEUMONIA, confidence 80%",
-        "View PA (from behind)",
+        "PA (from behind)",
         "0.143 × 0.143 mm",
         # 50 pixels of 143 micrometres.
         "caliper PNEUMONIA, 7.2 mm (50.0 px)",
