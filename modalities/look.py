@@ -121,7 +121,9 @@ def read(path: Path) -> Likeness:
             raise FieldError(
                 f"version must be {VERSION}, not {found.version}: make it anew with ./retinote modality look"
             )
-        return Likeness(_unpacked(found.form, "form", FORM_LENGTH), _unpacked(found.grain, "grain", GRAIN_LENGTH))
+        return Likeness(
+            _unpacked(found.form, "form", FORM_LENGTH), _unpacked(found.grain, "grain", GRAIN_LENGTH)
+        )
     except (OSError, FieldError) as error:
         raise ProfileError(f"{path}: {error}") from error
 

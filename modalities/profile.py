@@ -65,7 +65,9 @@ Value = Annotated[
     must(f"up to {MOST_LETTERS} letters (A to Z), digits, '_' and '-', with a letter or digit first"),
 ]
 Uid = Annotated[
-    str, Field(pattern=r"^[0-9]+(\.[0-9]+)+$", max_length=64), must("a UID, such as 1.2.840.10008.5.1.4.1.1.1")
+    str,
+    Field(pattern=r"^[0-9]+(\.[0-9]+)+$", max_length=64),
+    must("a UID, such as 1.2.840.10008.5.1.4.1.1.1"),
 ]
 Label = Annotated[str, AfterValidator(_label)]
 Model = Annotated[str, AfterValidator(_model)]

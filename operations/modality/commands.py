@@ -89,14 +89,18 @@ def _look(name: str, folders: list[Path], more: Path | None) -> int:
     try:
         found = profile(name, more)
     except KeyError as error:
-        raise OperationsError(f"{error.args[0]} ./retinote modality list names those that there are.") from error
+        raise OperationsError(
+            f"{error.args[0]} ./retinote modality list names those that there are."
+        ) from error
     files = [path for folder in folders for path in _files(folder)]
     measured, left_out = _measured(files)
     for path, reason in left_out[:5]:
         print(f"left out: {path}: {reason}", file=sys.stderr)
     look = made(measured)
     found.look_path.write_text(json.dumps(asdict(look), indent=2) + "\n", encoding="utf-8")
-    print(f"{found.look_path}: made from {len(measured)} pictures; {len(left_out)} of {len(files)} files left out")
+    print(
+        f"{found.look_path}: made from {len(measured)} pictures; {len(left_out)} of {len(files)} files left out"
+    )
     return 0
 
 

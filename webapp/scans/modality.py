@@ -71,6 +71,8 @@ def modality_of(came: Came, pixels: Pixels) -> Profile:
     named = _named(came.said, served)
     if named is not None and named not in own:
         raise exceptions.PermissionDenied(_not_yours(named, own))
+    if named is not None or len(served) == 1:
+        _check_volumes(named or served[0], came, own)
     if len(served) == 1:
         return served[0]
     said_of_file = _of_file(came, served)
@@ -91,7 +93,17 @@ def modality_of(came: Came, pixels: Pixels) -> Profile:
         raise ModalityUnclear(_unclear(own), own)
     if chosen not in own:
         raise exceptions.PermissionDenied(_not_yours(chosen, own))
+    _check_volumes(chosen, came, own)
     return chosen
+
+
+def _check_volumes(profile: Profile, came: Came, own: Sequence[Profile]) -> None:
+    """Raise ModalityRefused for a volume of a modality that has none."""
+    if came.is_volume and not profile.volumes:
+        raise ModalityRefused(
+            f"A file with many pictures is not {a(profile.title)}. Send its pictures one by one.",
+            [each for each in own if each.volumes],
+        )
 
 
 def _named(said: str, served: Sequence[Profile]) -> Profile | None:

@@ -21,7 +21,8 @@ from tests.webapp.scans.two_models import ASKED, AWAY, CHEST, OCT
 from webapp.accounts.models import User
 from webapp.audit.models import Action, WaitingRecord
 from webapp.scans import modality, prediction
-from webapp.scans.modality import Came, ModalityUnclear, OtherModality, modality_of
+from webapp.scans.labels import known_label, known_labels
+from webapp.scans.modality import Came, ModalityRefused, ModalityUnclear, OtherModality, modality_of
 from webapp.scans.models import Scan, Status
 
 GREY = np.zeros((64, 64), np.uint8)
@@ -118,6 +119,13 @@ def test_a_picture_of_another_modality_than_it_came_as_is_refused(
         modality_of(came, GREY)
     assert says in str(refused.value)
     assert refused.value.fields == {"modality": send_as}
+
+
+def test_a_modality_without_volumes_takes_pictures_one_by_one(looks: Looks) -> None:
+    looks(None)
+    with pytest.raises(ModalityRefused, match="many pictures is not a chest X-ray") as refused:
+        modality_of(Came("image/tiff", said="chest-xray", is_volume=True), GREY)
+    assert refused.value.fields == {"modality": ["oct"]}
 
 
 @pytest.mark.parametrize("look", [None, OTHER])
@@ -289,19 +297,13 @@ def test_options_tell_what_each_modality_is(clinician: User, upload: Upload, api
     assert client.get("/api/v1/options/?modality=x").status_code == 400
 
 
-def test_labels_of_a_waiting_scan_are_those_of_its_modality(
-    clinician: User, upload: Upload, api: Clients
-) -> None:
+def test_labels_of_a_waiting_scan_are_those_of_its_modality(clinician: User, upload: Upload) -> None:
     AWAY.add(CHEST)
     upload(clinician, modality="oct")
-    key = upload(clinician, seed=1, modality="chest-xray").json()["id"]
-    path = f"/api/v1/scans/{key}/review/"
-    refused = api(clinician).post(path, {"verdict": "disagree", "label": "CNV"})
-    assert refused.status_code == 400
-    assert (
-        api(clinician).post(path, {"verdict": "disagree", "label": "PNEUMONIA"}, format="json").status_code
-        == 201
-    )
+    waiting = Scan.objects.get(pk=upload(clinician, seed=1, modality="chest-xray").json()["id"])
+    assert waiting.status == Status.QUEUED
+    assert set(known_labels(waiting)) == {"NORMAL", "PNEUMONIA"}
+    assert known_label("PNEUMONIA", waiting) and not known_label("CNV", waiting)
 
 
 def test_a_model_that_is_away_holds_up_its_own_scans_alone(clinician: User, upload: Upload) -> None:
