@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from webapp.recommendations.guideline import GuidelineError, guideline
+from modalities.guideline import GuidelineError
+from webapp.recommendations.guideline import guideline
 from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
 
 

@@ -11,8 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from modalities.guideline import GuidelineError
 from webapp.accounts.models import User
-from webapp.recommendations.guideline import GuidelineError, guideline
+from webapp.recommendations.guideline import guideline
 from webapp.scans.labels import newest_labels
 from webapp.scans.models import Scan
 
