@@ -17,9 +17,10 @@ class Command(BaseCommand):
     requires_system_checks = ()  # they load all of the web app, which takes longer than the work
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Where to write."""
+        """Whose scans, and where to write."""
+        parser.add_argument("--model", default=settings.MODEL_NAME, help="the model that answered them")
         parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
 
-    def handle(self, *args: Any, out: Path, **options: Any) -> None:
+    def handle(self, *args: Any, model: str, out: Path, **options: Any) -> None:
         """Write the list, and say how long it is."""
-        self.stdout.write(f"{write_scans(settings.MODEL_NAME, out)} stored scans to replay")
+        self.stdout.write(f"{write_scans(model, out)} stored scans to replay")
