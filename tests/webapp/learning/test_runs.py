@@ -116,3 +116,22 @@ def test_enough_new_labels_or_enough_hours_start_a_run(settings: Any, settled: A
     settings.LEARN_RUN_HOURS = 48
     run = triggers.ask_if_due()
     assert run is not None and run.reason == "by the schedule: every 48 hours"
+
+
+def test_a_run_is_of_one_modalitys_model(settings: Any, settled: Any) -> None:
+    run = runs.ask(model="chest-xray")
+    assert run.model_name == "chest-xray"
+    runs.stop()
+    with pytest.raises(runs.RunRefused, match="fundus is the model of no modality here"):
+        runs.ask(model="fundus")
+
+
+def test_labels_of_one_modality_start_a_run_of_its_own_model(settings: Any, settled: Any) -> None:
+    settings.LEARNING, settings.LEARN_NEW_LABELS = True, 3
+    settled(2)
+    settled(3, model_name="chest-xray")
+
+    run = triggers.ask_if_due()
+
+    assert run is not None and run.model_name == "chest-xray"
+    assert triggers.new_labels(MODEL_NAME) == 2
