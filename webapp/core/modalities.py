@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,9 @@ import modalities
 from modalities.guideline import Guideline
 from modalities.profile import Profile
 from modalities.reading import guideline_of
+
+BEFORE = "oct"
+"""The modality of all that was stored before there were others."""
 
 
 def profiles() -> tuple[Profile, ...]:
@@ -29,20 +33,20 @@ def default() -> Profile:
     return profiles()[0]
 
 
-def default_name() -> str:
-    """The name of the default modality, for a column's default."""
-    return default().name
-
-
-def of_scan(name: str) -> Profile:
-    """The modality of a stored scan; the default one for documents of earlier versions, and for one that isn't served."""
-    return named(name) or default()
+def of_scan(name: str | None) -> Profile:
+    """How a stored scan is shown: by its modality, and by the default one where that isn't served here now."""
+    return named(name or BEFORE) or default()
 
 
 def model_of(name: str) -> str:
     """The name of the model that answers scans of a modality; "" for one that isn't served."""
     found = named(name) if name else default()
     return found.model if found else ""
+
+
+def of_user(names: Sequence[str]) -> tuple[Profile, ...]:
+    """The modalities with these names, all for none: those that a user works with."""
+    return tuple(each for each in profiles() if not names or each.name in names)
 
 
 def of_model(model_name: str) -> Profile | None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
 
 from handlers.answering import NO_STATISTICS, REASONS
 from modalities.guideline import GuidelineError, read
@@ -129,7 +128,7 @@ def test_the_files_that_come_with_it_are_right() -> None:
     assert check_modalities() == []
 
 
-def test_a_file_broken_since_the_start_costs_no_prediction(tmp_path: Path, settings: SettingsWrapper) -> None:
+def test_a_file_broken_since_the_start_costs_no_prediction(tmp_path: Path, settings: Any) -> None:
     folder = tmp_path / "another"
     shutil.copytree(BUNDLED / "oct", folder)
     written = (folder / "profile.toml").read_text()
