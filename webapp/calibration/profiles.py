@@ -106,7 +106,7 @@ def _checked(model: str) -> str:
         raise CalibrationRefused(
             f"{model} is the model of no modality here; these are: {', '.join(answering)}."
         )
-    return model or settings.MODEL_NAME
+    return model or answering[0]
 
 
 def calibrate(by: User | None = None, model: str = "") -> CalibrationProfile:

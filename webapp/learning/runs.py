@@ -176,7 +176,7 @@ def _checked(model: str) -> str:
     answering = modalities.models()
     if model and model not in answering:
         raise RunRefused(f"{model} is the model of no modality here; these are: {', '.join(answering)}.")
-    return model or settings.MODEL_NAME
+    return model or answering[0]
 
 
 def _data_set(number: int | None, model: str) -> DataSet | None:

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
-from tests.webapp.rollouts.conftest import CHEST, canary, versions
+from tests.webapp.rollouts.conftest import CHEST, canary, chest, versions
 from tests.webapp.rollouts.two_versions import TwoVersions
 from webapp.accounts.models import User
 from webapp.core import clock
