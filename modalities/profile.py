@@ -65,6 +65,9 @@ Value = Annotated[
     Field(pattern=rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{MOST_LETTERS - 1}}}$"),
     must(f"up to {MOST_LETTERS} letters (A to Z), digits, '_' and '-', with a letter or digit first"),
 ]
+Uid = Annotated[
+    str, Field(pattern=r"^[0-9]+(\.[0-9]+)+$", max_length=64), must("a UID, such as 1.2.840.10008.5.1.4.1.1.1")
+]
 Label = Annotated[str, AfterValidator(_label)]
 Model = Annotated[str, AfterValidator(_model)]
 Share = Annotated[float, Range(0, 1)]
@@ -140,6 +143,8 @@ class ProfileFile:
     """Whether files with many pictures are volumes of it."""
     dicom: tuple[Value, ...] = ()
     """Values of DICOM's Modality that belong to it."""
+    sop_classes: tuple[Uid, ...] = ()
+    """DICOM's SOP classes that the receiver takes for it, beside those that it takes anyway."""
     eye: bool = False
     """Whether a picture is one of an eye."""
     formats: tuple[Text, ...] = ()
