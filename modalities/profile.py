@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from handlers.card import CardError, checked_label
 from handlers.card import checked_name as checked_model_name
 from handlers.checks import STRICT, FieldError, Line, OneOf, Range, Text, must, must_be
+from imaging.quality import QualityLimits
 
 PROFILE_NAME, GUIDELINE_NAME, LOOK_NAME = "profile.toml", "guideline.yaml", "look.json"
 MICROMETRES, MILLIMETRES = "micrometres", "millimetres"
@@ -156,8 +157,8 @@ class ProfileFile:
     fields: tuple[ScanField, ...] = ()
     units: Units = field(default_factory=Units)
     windows: tuple[Window, ...] = ()
-    quality: dict[FieldName, float] = field(default_factory=dict)
-    """Limits of what can be judged, by the names that `imaging.quality` gives them."""
+    quality: QualityLimits | None = None
+    """What a picture must keep to in order to be fit to be read, for the cards of its models; None: as OCT B-scans."""
     words: dict[FieldName, Text] = field(default_factory=dict)
     """Texts of the page and of reports that differ, by their keys."""
 

@@ -63,6 +63,11 @@ def guideline_for(model_name: str) -> Guideline | None:
     return guideline_of(found) if found else None
 
 
+def models() -> tuple[str, ...]:
+    """The names of the models that answer here, the default modality's first."""
+    return tuple(each.model for each in profiles())
+
+
 @lru_cache(maxsize=32)
 def _served(more: Path | None, default_model: str, models: tuple[str, ...]) -> tuple[Profile, ...]:
     first, *others = modalities.profiles(more)
