@@ -10,6 +10,8 @@ from serving.stores import ModelStores
 
 MODELS_VARIABLE = "RETINOTE_MODELS"
 """The variable for what `up --models` says: names with commas between them."""
+STORED_VARIABLE = "RETINOTE_STORED_MODELS"
+"""The variable by which the web app learns which models the stores have."""
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,7 @@ def _web_app(
             calibration=data.calibration,
             model_store=settings.stores.place if isinstance(settings.stores, SharedStores) else "",
             models=sorted(settings.wanted.only or ()),
+            stored_models=settings.stores.names(),
         ),
     )
 
@@ -219,6 +220,7 @@ def _facts(
         "batching": asdict(server.capacity.batching),
         "model_stores": places(settings.stores),
         "models": sorted(settings.wanted.only or ()),
+        "stored_models": settings.stores.names(),
     }
 
 
@@ -326,6 +328,7 @@ def running_environment(
         calibration=Path(state.get("calibration", data.calibration)),
         model_store=next(filter(is_url, state["model_stores"]), ""),
         models=state.get("models", []),
+        stored_models=state.get("stored_models", []),
         inherited=inherited,
     )
 

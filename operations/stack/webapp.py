@@ -26,7 +26,7 @@ from operations.stack.database import broker_of, database_name
 from serving.capacity import core_count
 from serving.direct import ask
 from serving.shared.place import STORE_VARIABLE
-from serving.wanted import MODELS_VARIABLE
+from serving.wanted import MODELS_VARIABLE, STORED_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_ADMINISTRATOR = "admin"
@@ -191,6 +191,7 @@ def environment(
     calibration: Path,
     model_store: str = "",
     models: Sequence[str] = (),
+    stored_models: Sequence[str] = (),
     hosts: Sequence[str] = (),
     inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
@@ -198,7 +199,7 @@ def environment(
 
     `hosts` are names under which it answers, beside those of this machine. `model_store` is the URL of the store that
     the model server shares with others; "" if it shares none. `models` are those that it serves where it leaves others
-    out; empty where it leaves out none.
+    out; empty where it leaves out none. `stored_models` are those that the stores have, empty where nobody looked.
     """
     broker = broker_of(database_name(inherited))
     answered = [inherited.get(HOSTS_VARIABLE) or LOCAL_NAMES, *hosts]
@@ -221,6 +222,7 @@ def environment(
             FOLDER_VARIABLE: str(calibration),
             STORE_VARIABLE: model_store,
             MODELS_VARIABLE: ",".join(models),
+            STORED_VARIABLE: ",".join(stored_models),
         }
     )
 
