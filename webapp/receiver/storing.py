@@ -217,12 +217,8 @@ def _plainly_said(head: bytes) -> tuple[Said, str] | None:
         return None
     texts = {tag: value.rstrip(b"\0 ") for tag, value in found.items()}
     frames = texts.pop(FRAMES, b"1")
-    if not (
-        frames.isascii()
-        and frames.isdigit()
-        and 0 < int(frames) < 2**31
-        and all(map(PLAIN_UID.fullmatch, texts.values()))
-    ):
+    is_number = frames.isascii() and frames.isdigit() and 0 < int(frames) < 2**31
+    if not (is_number and all(map(PLAIN_UID.fullmatch, texts.values()))):
         return None
     sop_class, sop_uid, study_uid, series_uid = (texts.get(tag, b"").decode() for tag in UID_TAGS)
     return Said(sop_class, sop_uid, study_uid, series_uid, int(frames)), texts[TRANSFER_SYNTAX].decode()
