@@ -20,7 +20,7 @@ GRAIN_SIDE, FORM_SIDE, TILES, CELLS = 128, 64, 16, 4
 """Pixels on a side of the copies in which grain and form are measured; tiles of light and cells of edges on a side."""
 DIRECTIONS = 6
 """Of edges, over half a turn: an even number, so that a quarter turn is a whole number of them."""
-MOST_SIDE = 4 * GRAIN_SIDE
+MOST_SIDE = 2 * GRAIN_SIDE
 """Of larger pictures, pixels are left out first: to add all of them up would take ten times as long."""
 FINE_BLURS, EDGE_BLURS, COARSE_BLUR = (1.0, 1.5), (0.75, 2.0), 5.0
 """Standard deviations in pixels, the first of the larger copy. Grain is what is lost from each blur to the next."""
@@ -55,11 +55,15 @@ class Features:
 
 def features(pixels: npt.NDArray[np.uint8]) -> Features:
     """Measure a picture: grey (height, width) or RGB (height, width, 3)."""
+    if pixels.ndim == 3 and pixels.strides[2] == 0:  # grey, made by `imaging.pixels.grey_to_rgb`
+        pixels = pixels[:, :, 0]
     height, width = pixels.shape[:2]
     few = pixels[:: max(height // MOST_SIDE, 1), :: max(width // MOST_SIDE, 1)]
     small = cv2.resize(np.ascontiguousarray(few), (GRAIN_SIDE, GRAIN_SIDE), interpolation=cv2.INTER_AREA)
     grey = _stretched(small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
-    form = cv2.resize(grey, (FORM_SIDE, FORM_SIDE), interpolation=cv2.INTER_AREA)
+    form: Floats = np.asarray(
+        cv2.resize(grey, (FORM_SIDE, FORM_SIDE), interpolation=cv2.INTER_AREA), np.float32
+    )
     blurred = [_blurred(form, blur) for blur in EDGE_BLURS]
     lost = [
         *_lost([grey, *(_blurred(grey, blur) for blur in FINE_BLURS)]),
@@ -106,7 +110,8 @@ def _edges(form: Floats) -> Floats:
     sums = np.bincount(
         (cell * DIRECTIONS + direction).ravel(), strength.ravel(), minlength=CELLS * CELLS * DIRECTIONS
     )
-    return np.sqrt(sums / (sums.sum() + 1e-3)).reshape(CELLS, CELLS, DIRECTIONS).astype(np.float32)
+    shares: Floats = np.sqrt(sums / (sums.sum() + 1e-3)).reshape(CELLS, CELLS, DIRECTIONS).astype(np.float32)
+    return shares
 
 
 def _colour(small: npt.NDArray[Any]) -> float:

@@ -35,6 +35,8 @@ WITHIN = 99.5
 """Percentage of the pictures left out that lie within the limit."""
 GRAIN_LEEWAY = 1.5
 """Grain differs between devices, of which a folder of pictures knows few."""
+FEW = 10
+"""So many pictures are too few to say how far others lie: the limit is raised by their share of all."""
 BLOCKS = 60
 """Pictures of one patient stand beside each other by their names; they are left out together, in so many blocks."""
 
@@ -92,7 +94,8 @@ class Nearness:
         along = away @ self.ways.T
         rest = np.maximum((away**2).sum(1) - (along**2).sum(1), 0)
         squares = (along**2 / (self.spreads**2 + self.rest**2)).sum(1) + rest / self.rest**2
-        return np.sqrt(squares / len(self.mean)) / self.limit
+        far: Array = np.sqrt(squares / len(self.mean)) / self.limit
+        return far
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ def _fitted(rows: Array, least: float, leeway: float = 1.0) -> Nearness:
     fold = _folds(len(rows))
     left_out = [_described(rows[fold != each], least).of(rows[fold == each]) for each in range(FOLDS)]
     whole = _described(rows, least)
-    limit = float(np.percentile(np.concatenate(left_out), WITHIN)) * leeway
+    limit = float(np.percentile(np.concatenate(left_out), WITHIN)) * leeway * (1 + FEW / len(rows))
     return Nearness(whole.mean, whole.ways, whole.spreads, whole.rest, limit)
 
 
@@ -165,16 +168,12 @@ def _folds(count: int) -> npt.NDArray[np.int64]:
 def _described(rows: Array, least: float) -> Nearness:
     """The mean and the ways of rows, with a limit of 1."""
     mean = rows.mean(0)
-    variances, ways = np.linalg.eigh(np.cov(rows.T, bias=True))
+    _, spreads, ways = np.linalg.svd(rows - mean, full_matrices=False)
+    variances = spreads**2 / len(rows)
     count = min(MOST_WAYS, len(rows) // 4, rows.shape[1])
-    rest = variances[: len(variances) - count].mean() if count < len(variances) else 0.0
-    return Nearness(
-        mean,
-        ways[:, ::-1][:, :count].T,
-        np.sqrt(np.maximum(variances[::-1][:count], 0)),
-        float(np.sqrt(max(rest, least))),
-        1.0,
-    )
+    beside = rows.shape[1] - count
+    rest = variances[count:].sum() / beside if beside else 0.0
+    return Nearness(mean, ways[:count], np.sqrt(variances[:count]), float(np.sqrt(max(rest, least))), 1.0)
 
 
 def _packed(found: Nearness) -> Part:

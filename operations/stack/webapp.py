@@ -49,9 +49,15 @@ LEARNING_VARIABLE = "RETINOTE_LEARNING"
 ON = ("1", "true", "yes")
 TRAINER_NICENESS = 15
 SET_UP = """
+import sys
 import django
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 django.setup()
+try:
+    call_command("check", tags=["modalities"], verbosity=0)
+except SystemCheckError as error:
+    sys.exit(str(error))
 call_command("migrate", interactive=False)
 call_command("sweep_scans")
 call_command("publish_calibration")

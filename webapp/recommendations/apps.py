@@ -20,7 +20,7 @@ class RecommendationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Check the files with Django's system checks."""
-        register(check_modalities)
+        register(check_modalities, "modalities")
 
 
 def check_modalities(more: Path | None = None, **options: Any) -> list[CheckMessage]:

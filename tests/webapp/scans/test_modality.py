@@ -351,6 +351,18 @@ def test_a_third_modality_needs_a_folder_alone(
     ] == "fundus"
 
 
+def test_a_patients_line_of_time_is_of_one_modality(clinician: User, upload: Upload, api: Clients) -> None:
+    for seed, name in enumerate(("chest-xray", "chest-xray", "oct")):
+        key = upload(clinician, seed=seed, modality=name, patient_ref="P-1").json()["id"]
+    (first, second) = Scan.objects.filter(modality="chest-xray").order_by("timestamp")
+    found = api(clinician).get(f"/api/v1/scans/{first.pk}/follow-up/").json()
+    assert (found["missing"], [each["id"] for each in found["scans"]]) == (
+        [],
+        [str(first.pk), str(second.pk)],
+    )
+    assert api(clinician).get(f"/api/v1/scans/{key}/follow-up/").json()["missing"] == ["eye"]
+
+
 def test_the_audit_knows_of_the_modality(clinician: User, upload: Upload) -> None:
     key = upload(clinician, modality="chest-xray").json()["id"]
     from webapp.audit.hashing import document_sha256
