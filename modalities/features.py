@@ -61,9 +61,7 @@ def features(pixels: npt.NDArray[np.uint8]) -> Features:
     few = pixels[:: max(height // MOST_SIDE, 1), :: max(width // MOST_SIDE, 1)]
     small = cv2.resize(np.ascontiguousarray(few), (GRAIN_SIDE, GRAIN_SIDE), interpolation=cv2.INTER_AREA)
     grey = _stretched(small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
-    form: Floats = np.asarray(
-        cv2.resize(grey, (FORM_SIDE, FORM_SIDE), interpolation=cv2.INTER_AREA), np.float32
-    )
+    form = np.asarray(cv2.resize(grey, (FORM_SIDE, FORM_SIDE), interpolation=cv2.INTER_AREA), np.float32)
     blurred = [_blurred(form, blur) for blur in EDGE_BLURS]
     lost = [
         *_lost([grey, *(_blurred(grey, blur) for blur in FINE_BLURS)]),
@@ -110,8 +108,8 @@ def _edges(form: Floats) -> Floats:
     sums = np.bincount(
         (cell * DIRECTIONS + direction).ravel(), strength.ravel(), minlength=CELLS * CELLS * DIRECTIONS
     )
-    shares: Floats = np.sqrt(sums / (sums.sum() + 1e-3)).reshape(CELLS, CELLS, DIRECTIONS).astype(np.float32)
-    return shares
+    shares = np.sqrt(sums / (sums.sum() + 1e-3)).reshape(CELLS, CELLS, DIRECTIONS)
+    return np.asarray(shares, np.float32)
 
 
 def _colour(small: npt.NDArray[Any]) -> float:

@@ -94,8 +94,7 @@ class Nearness:
         along = away @ self.ways.T
         rest = np.maximum((away**2).sum(1) - (along**2).sum(1), 0)
         squares = (along**2 / (self.spreads**2 + self.rest**2)).sum(1) + rest / self.rest**2
-        far: Array = np.sqrt(squares / len(self.mean)) / self.limit
-        return far
+        return np.asarray(np.sqrt(squares / len(self.mean)) / self.limit)
 
 
 @dataclass(frozen=True)
