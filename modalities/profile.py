@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from handlers.card import CardError, checked_label
 from handlers.card import checked_name as checked_model_name
 from handlers.checks import STRICT, FieldError, Line, OneOf, Range, Text, must, must_be
+from imaging.quality import QualityLimits
 
 PROFILE_NAME, GUIDELINE_NAME, LOOK_NAME = "profile.toml", "guideline.yaml", "look.json"
 MICROMETRES, MILLIMETRES = "micrometres", "millimetres"
@@ -70,6 +71,11 @@ TextName = Annotated[
     must("up to 80 letters, digits and '.', with a small letter first"),
 ]
 ConceptCode = Annotated[str, Field(pattern=r"^[0-9]{6,18}$"), must("6 to 18 digits")]
+Uid = Annotated[
+    str,
+    Field(pattern=r"^[0-9]+(\.[0-9]+)+$", max_length=64),
+    must("a UID, such as 1.2.840.10008.5.1.4.1.1.1"),
+]
 Label = Annotated[str, AfterValidator(_label)]
 Model = Annotated[str, AfterValidator(_model)]
 Share = Annotated[float, Range(0, 1)]
@@ -162,6 +168,8 @@ class ProfileFile:
     """Whether files with many pictures are volumes of it."""
     dicom: tuple[Value, ...] = ()
     """Values of DICOM's Modality that belong to it."""
+    sop_classes: tuple[Uid, ...] = ()
+    """DICOM's SOP classes that the receiver takes for it, beside those that it takes anyway."""
     eye: bool = False
     """Whether a picture is one of an eye."""
     formats: tuple[Text, ...] = ()
@@ -172,8 +180,8 @@ class ProfileFile:
     fields: tuple[ScanField, ...] = ()
     units: Units = field(default_factory=Units)
     windows: tuple[Window, ...] = ()
-    quality: dict[FieldName, float] = field(default_factory=dict)
-    """Limits of what can be judged, by the names that `imaging.quality` gives them."""
+    quality: QualityLimits | None = None
+    """What a picture must keep to in order to be fit to be read, for the cards of its models; None: as OCT B-scans."""
     words: dict[TextName, Text] = field(default_factory=dict)
     """Texts of the page that differ, by their place there, such as "volume.enfaceTitle"; and under "pictures" the word for
     several pictures where an "s" does not make it."""

@@ -1,4 +1,4 @@
-"""The line of time of a patient, or of an eye: scans and volumes of a modality by their days, as far as somebody may see them."""
+"""The line of time of a patient's eye, or of what else a modality shows of a patient: scans and volumes by their days, as far as somebody may see them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webapp.scans.models import Scan
 MOST = 200
 """Scans and volumes on one line of time: those that were uploaded last."""
 NEEDED = ("patient_ref", "eye")
-"""What has to be known of a scan to find others of the same eye; the eye only where the modality shows one."""
+"""What has to be known of a scan to find others of the same eye; of a modality without eyes, the reference alone."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,13 @@ def follow_up(scan: Scan, user: User) -> FollowUp:
     A reference is the clinic's own words: the same words in another clinic, or of another account without a clinic, are
     another patient.
     """
-    shows_eye = modalities.of_scan(scan.modality).eye
-    needed = NEEDED if shows_eye else NEEDED[:1]
-    missing = tuple(name for name in needed if not getattr(scan, name))
+    has_eye = modalities.of_scan(scan.modality).eye
+    missing = tuple(name for name in NEEDED if not getattr(scan, name) and (name != "eye" or has_eye))
     if missing:
         return FollowUp(missing, False)
     same = Scan.objects.visible_to(user).leading_for(user)
-    same = same.filter(modality=scan.modality, patient_ref=scan.patient_ref, clinic=scan.clinic)
-    if shows_eye:
-        same = same.filter(eye=scan.eye)
+    same = same.filter(patient_ref=scan.patient_ref, eye=scan.eye, clinic=scan.clinic)
+    same = same.filter(modality=scan.modality) if len(modalities.profiles()) > 1 else same
     if not scan.clinic:
         same = same.filter(user=scan.user_id)
     found = list(same.order_by("-timestamp", "-id")[: MOST + 1])
