@@ -141,7 +141,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Take back the calibration in use; the one before it is in use again, or the model's card.
+         * @description Take back a model's calibration in use; the one before it is in use again, or the model's card.
          *
          *     409 (`calibration_refused`) where none is in use.
          */
@@ -254,9 +254,11 @@ export interface paths {
         get: operations["scans_list"];
         put?: never;
         /**
-         * @description Upload a B-scan, or a file that is a volume, and have it predicted.
+         * @description Upload a picture, or a file that is a volume, and have it predicted by the model of its modality.
          *
-         *     Of a volume the answer is the B-scan that stands for it, once that is predicted; the others follow.
+         *     Which that is, `modality` says, else the file, else the picture itself. 400 with the code `modality_unclear` where
+         *     none of them shows it, and with `other_modality` for a picture that is of another one than it came as; then nothing
+         *     is stored, and `fields.modality` has the names to send it with. Of a volume the answer is the B-scan that stands for it, once that is predicted; the others follow.
          */
         post: operations["scans_create"];
         delete?: never;
@@ -433,7 +435,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description All scans and volumes of the same clinic, modality and patient reference, and eye where there is one, as far as you may see them. */
+        /** @description All scans and volumes of the same clinic, modality, patient reference and eye, as far as you may see them. */
         get: operations["scans_follow_up_retrieve"];
         put?: never;
         post?: never;
@@ -1546,8 +1548,13 @@ export interface components {
             /** @description True while this version is withdrawn, after a rollback or by a guardrail: say so wherever you show what it said. Administrators can have its scans predicted again. */
             withdrawn: boolean;
         };
-        /** @description Whether a new calibration is stored. */
+        /** @description Which model is calibrated, and whether that is stored. */
         NewCalibrationRequest: {
+            /**
+             * @description Its name; without one, the first modality's model.
+             * @default
+             */
+            model: string;
             /**
              * @description Show before and after, and store nothing.
              * @default false
@@ -2572,6 +2579,14 @@ export interface components {
          * @enum {string}
          */
         WhatEnum: "sr" | "seg" | "heatmap" | "pdf" | "fhir";
+        /** @description Whose calibration is taken back. */
+        WhichCalibrationRequest: {
+            /**
+             * @description The model's name; without one, the first modality's.
+             * @default
+             */
+            model: string;
+        };
         /** @description A preset of brightness: what is black and what white, as shares of the picture's own range. */
         Window: {
             title: string;
@@ -2896,7 +2911,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WhichCalibrationRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {
