@@ -191,7 +191,7 @@ def test_of_a_volume_the_bscan_that_leads_counts(answered: Answered) -> None:
 
 
 def test_scans_of_two_modalities_are_two_streams_each_by_its_own_card(
-    answered: Answered, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+    both: None, answered: Answered, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chest = replace(card, name="chest-xray", weights_sha256="c" * 64)
     cards = {card.name: card, chest.name: chest}
@@ -209,7 +209,7 @@ def test_scans_of_two_modalities_are_two_streams_each_by_its_own_card(
 
 
 def test_a_model_without_a_card_keeps_no_other_from_being_watched(
-    answered: Answered, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+    both: None, answered: Answered, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def told(client: TorchServeClient) -> ModelCard:
         if client._model == "chest-xray":

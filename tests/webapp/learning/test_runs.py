@@ -119,6 +119,7 @@ def test_enough_new_labels_or_enough_hours_start_a_run(settings: Any, settled: A
 
 
 def test_a_run_is_of_one_modalitys_model(settings: Any, settled: Any) -> None:
+    settings.MODELS = []
     run = runs.ask(model="chest-xray")
     assert run.model_name == "chest-xray"
     runs.stop()
@@ -127,7 +128,7 @@ def test_a_run_is_of_one_modalitys_model(settings: Any, settled: Any) -> None:
 
 
 def test_labels_of_one_modality_start_a_run_of_its_own_model(settings: Any, settled: Any) -> None:
-    settings.LEARNING, settings.LEARN_NEW_LABELS = True, 3
+    settings.MODELS, settings.LEARNING, settings.LEARN_NEW_LABELS = [], True, 3
     settled(2)
     settled(3, model_name="chest-xray")
 

@@ -27,8 +27,9 @@ def versions(settings: Any, monkeypatch: pytest.MonkeyPatch) -> TwoVersions:
 
 
 @pytest.fixture
-def chest(versions: TwoVersions, monkeypatch: pytest.MonkeyPatch) -> TwoVersions:
+def chest(versions: TwoVersions, settings: Any, monkeypatch: pytest.MonkeyPatch) -> TwoVersions:
     """The same two versions of another modality's model."""
+    settings.MODELS = []
     made = TwoVersions(model=CHEST)
     monkeypatch.setitem(two_versions.OTHERS, CHEST, made)
     return made

@@ -103,7 +103,7 @@ def test_what_can_not_be_honoured_is_refused(
 
 def test_a_model_of_no_modality_is_not_tried(versions: TwoVersions) -> None:
     with pytest.raises(
-        RolloutError, match=f"does not ask fundus: the models of its modalities are {MODEL_NAME}, "
+        RolloutError, match=f"does not ask fundus: the models of its modalities are {MODEL_NAME}"
     ):
         steps.start_shadow("fundus", NEW, 100)
     assert not Rollout.objects.exists()
