@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
-OUR_PACKAGES = ("handlers", "imaging", "serving", "operations", "training", "benchmarks", "docs")
+OUR_PACKAGES = (
+    "handlers",
+    "imaging",
+    "modalities",
+    "serving",
+    "operations",
+    "training",
+    "benchmarks",
+    "docs",
+)
 FAILED = 2
 INTERRUPTED = 130
 UNREAD = 141
@@ -89,6 +98,12 @@ COMMANDS = {
         "operations.models.commands",
         "add_models_arguments",
         "models",
+    ),
+    "modality": Command(
+        "list and check the modalities, and make the look by which pictures are told apart: modality list|check|look",
+        "operations.modality.commands",
+        "add_modality_arguments",
+        "modality",
     ),
     "key": Command(
         "print the model server's key for other services",
