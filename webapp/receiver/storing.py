@@ -69,7 +69,7 @@ LAST_READ = FRAMES = 0x00280008
 UID_TAGS = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
 """SOP class, SOP instance, study and series."""
 READ_TAGS = frozenset((*UID_TAGS, FRAMES))
-is_plain_uid = re.compile(rb"[0-9.]*").fullmatch
+PLAIN_UID = re.compile(rb"[0-9.]*")
 PREAMBLE = b"\0" * 128 + b"DICM"
 COMMENT_OF_UIDS = "Study, series or instance UID is missing or no UID"
 
@@ -217,7 +217,8 @@ def _plainly_said(head: bytes) -> tuple[Said, str] | None:
         return None
     texts = {tag: value.rstrip(b"\0 ") for tag, value in found.items()}
     frames = texts.pop(FRAMES, b"1")
-    if not (frames.isdigit() and 0 < int(frames) < 2**31 and all(map(is_plain_uid, texts.values()))):
+    is_number = frames.isascii() and frames.isdigit() and 0 < int(frames) < 2**31
+    if not (is_number and all(map(PLAIN_UID.fullmatch, texts.values()))):
         return None
     sop_class, sop_uid, study_uid, series_uid = (texts.get(tag, b"").decode() for tag in UID_TAGS)
     return Said(sop_class, sop_uid, study_uid, series_uid, int(frames)), texts[TRANSFER_SYNTAX].decode()

@@ -31,8 +31,9 @@ Looks = Callable[[str | None], None]
 
 
 @pytest.fixture(autouse=True)
-def two_modalities(settings: Any) -> Iterator[None]:
-    """OCT and chest X-rays, and a model server with a model for each."""
+def two_modalities(settings: Any, looks: Looks) -> Iterator[None]:
+    """OCT and chest X-rays, and a model server with a model for each; pictures of which nothing can be told."""
+    looks(None)
     settings.MODELS = []
     settings.MODEL_SERVER = f"{two_models.__name__}.client"
     ASKED.clear()
