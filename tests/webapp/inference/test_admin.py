@@ -11,7 +11,7 @@ from tests.services import ModelServer
 def test_registered_versions_are_listed(predicting: ModelServer, browser: Client) -> None:
     page = browser.get("/admin/inference/registeredversion/").content.decode()
     version = max((predicting.model_store / "retina-oct").iterdir()).name
-    assert f"<th>{version}</th>" in page
+    assert f">{version}</a></th>" in page
     assert "1 of 1" in page
 
 

@@ -111,7 +111,8 @@ def test_versions_that_answer_otherwise_make_a_scan_useful(
         rollout=rollout, scan=scans["strange"], probabilities={"CNV": 0.0, "DME": 0.0, "NORMAL": 1.0}
     )
     tasks.put_in_order()
-    assert named(scans, listed(api, readers[0], BY_USE))[0] == "strange"
+    after = named(scans, listed(api, readers[0], BY_USE))
+    assert after.index("strange") < before.index("strange")
 
 
 def test_the_order_tells_nothing_of_readings_to_those_who_may_not_know_them(
@@ -141,3 +142,19 @@ def test_a_blind_reader_gets_another_order(scans: dict[str, Scan], readers: list
 
 def test_without_answers_there_is_nothing_to_order(db: None) -> None:
     assert tasks.put_in_order() == 0
+
+
+def test_scans_of_two_modalities_are_put_in_order_each_by_its_own_labels(
+    scans: dict[str, Scan], read: Read, readers: list[User], settings: Any, api: Clients
+) -> None:
+    settings.MODELS = []
+    tasks.put_in_order()
+    before = [scan.useful for scan in Scan.objects.order_by("pk")]
+    chest = {"modality": "chest-xray", "model_name": "chest-xray"}
+    read(20, probabilities={"NORMAL": 0.5, "PNEUMONIA": 0.5}, **chest)
+    read(21, probabilities={"NORMAL": 0.99, "PNEUMONIA": 0.01}, **chest)
+
+    assert tasks.put_in_order() == 2
+
+    *eyes, torn, sure = [scan.useful for scan in Scan.objects.order_by("pk")]
+    assert eyes == before and torn > sure
