@@ -12,12 +12,8 @@ from tests.services import ModelServer
 def test_registered_versions_are_listed(predicting: ModelServer, browser: Client) -> None:
     page = browser.get("/admin/inference/registeredversion/").content.decode()
     version = max((predicting.model_store / "retina-oct").iterdir()).name
-<<<<<<< HEAD
-    assert f">{version}</a></th>" in page
-=======
     place = reverse("admin:model-version", args=["retina-oct", version])
     assert f'<th><a href="{place}">{version}</a></th>' in page
->>>>>>> modality
     assert "1 of 1" in page
 
 
