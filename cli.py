@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
-OUR_PACKAGES = ("handlers", "imaging", "serving", "operations", "training", "benchmarks", "docs")
+OUR_PACKAGES = (
+    "handlers",
+    "imaging",
+    "modalities",
+    "serving",
+    "operations",
+    "training",
+    "benchmarks",
+    "docs",
+)
 FAILED = 2
 INTERRUPTED = 130
 

@@ -286,7 +286,7 @@ def _missing(sentence: str) -> Examined:
 
 def _common(identities: Sequence[Identity]) -> Identity:
     """What all files say alike."""
-    names = ("eye", "patient", "issuer", "acquired", "device")
+    names = ("eye", "patient", "issuer", "acquired", "device", "modality")
     several = {name: {getattr(identity, name) for identity in identities} for name in names}
     return Identity(**{name: values.pop() if len(values) == 1 else "" for name, values in several.items()})
 

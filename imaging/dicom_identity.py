@@ -56,13 +56,17 @@ class Identity:
     """When the picture was taken, in ISO 8601: 2024-03-17, 2024-03 or 2024."""
     device: str = ""
     """Maker and model by their names in devices.json. The file's own words, which may be anything, are not used."""
+    modality: str = ""
+    """DICOM's Modality, such as OPT: what kind of picture it is, and nobody's."""
 
 
 def identity(header: Any) -> Identity:
-    """Eye, patient, date and device of a DICOM file, by its `dicom.header`. What can't be read stays empty."""
+    """Eye, patient, date, device and modality of a DICOM file, by its `dicom.header`. What can't be read stays empty."""
     patient = patient_number(_text(header, "PatientID"))
     issuer = _text(header, "IssuerOfPatientID") if patient else ""
-    return Identity(_eye(header), patient, issuer, _acquired(header), _device(header))
+    return Identity(
+        _eye(header), patient, issuer, _acquired(header), _device(header), _text(header, "Modality")
+    )
 
 
 def patient_number(text: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
+import modalities
 from operations.version import installed_version
 from webapp.core import environment, logs
 
@@ -273,7 +274,21 @@ MODEL_SERVER = _GIVEN.model_server
 MODEL_URL = _GIVEN.model_url
 MODEL_MANAGEMENT_URL = _GIVEN.model_management_url
 MODEL_KEY_FILE = _GIVEN.model_key_file
-MODEL_NAME = _GIVEN.model_name
+
+
+def _default_model() -> str:
+    """The model that the default modality's profile names; "" where none can be read, which the system checks tell."""
+    try:
+        return modalities.default(MODALITIES).model
+    except modalities.ProfileError:
+        return ""
+
+
+# Further modalities beside those that come along; and the models that are served, where some are left out.
+MODALITIES = _GIVEN.modalities
+MODELS = _GIVEN.models
+# Of the default modality: its profile names it, and an installation may have another.
+MODEL_NAME = _GIVEN.model_name or _default_model()
 GATEWAY_SECRET = _GIVEN.gateway_secret
 METRICS_TOKEN = _GIVEN.metrics_token
 MODEL_METRICS_SOCKET = _GIVEN.model_metrics

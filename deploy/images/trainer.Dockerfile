@@ -28,6 +28,7 @@ COPY --chown=retinote:retinote cli.py pyproject.toml ./
 COPY --chown=retinote:retinote model_store model_store
 COPY --chown=retinote:retinote handlers handlers
 COPY --chown=retinote:retinote imaging imaging
+COPY --chown=retinote:retinote modalities modalities
 COPY --chown=retinote:retinote serving serving
 COPY --chown=retinote:retinote operations operations
 COPY --chown=retinote:retinote training training

@@ -30,6 +30,7 @@ WORKDIR /app
 COPY --chown=retinote:retinote pyproject.toml ./
 COPY --chown=retinote:retinote handlers handlers
 COPY --chown=retinote:retinote imaging imaging
+COPY --chown=retinote:retinote modalities modalities
 COPY --chown=retinote:retinote serving serving
 COPY --chown=retinote:retinote operations operations
 COPY --chown=retinote:retinote webapp webapp

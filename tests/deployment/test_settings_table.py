@@ -22,7 +22,7 @@ def read_by_python() -> set[str]:
     fields = {field.alias for field in Environment.model_fields.values() if field.alias}
     return fields | {
         name
-        for folder in ("handlers", "imaging", "operations", "serving", "webapp")
+        for folder in ("handlers", "imaging", "modalities", "operations", "serving", "webapp")
         for file in (ROOT / folder).rglob("*.py")
         for name in re.findall(rf'"({OURS})"', file.read_text(encoding="utf-8"))
     }

@@ -8,6 +8,7 @@ writes them anew.
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from pydantic import TypeAdapter
 
 from handlers.card import ModelCard
 from handlers.local_calibration import Profile
-from webapp.recommendations.guideline import FOLDER, GuidelineFile
+from modalities.guideline import GuidelineFile
+from modalities.profile import ProfileFile
+from modalities.reading import BUNDLED
 from webapp.volumes.rule import PATH, Rule
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +30,7 @@ KINDS: dict[str, TypeAdapter[Any]] = {
     "model-card": TypeAdapter(ModelCard),
     "local-calibration": TypeAdapter(Profile),
     "guideline": TypeAdapter(GuidelineFile),
+    "modality": TypeAdapter(ProfileFile),
     "volume-rule": TypeAdapter(Rule),
 }
 
@@ -58,12 +62,20 @@ def test_the_cards_that_come_along_fit(path: Path) -> None:
     assert errors("model-card", card | {"temprature": 1}) == ["$"]
 
 
-def test_the_guideline_that_comes_along_fits() -> None:
-    for path in FOLDER.glob("*.yaml"):
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        assert errors("guideline", content) == []
-        content["labels"]["CNV"]["threshold"] = 1.5
-        assert errors("guideline", content) == ["$.labels.CNV.threshold"]
+@pytest.mark.parametrize("path", sorted(BUNDLED.glob("*/guideline.yaml")), ids=str)
+def test_the_guidelines_that_come_along_fit(path: Path) -> None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert errors("guideline", content) == []
+    content["labels"]["NORMAL"]["threshold"] = 1.5
+    assert errors("guideline", content) == ["$.labels.NORMAL.threshold"]
+
+
+@pytest.mark.parametrize("path", sorted(BUNDLED.glob("*/profile.toml")), ids=str)
+def test_the_profiles_that_come_along_fit(path: Path) -> None:
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert errors("modality", content) == []
+    assert errors("modality", content | {"order": "1"}) == ["$.order"]
+    assert errors("modality", content | {"lables": {}}) == ["$"]
 
 
 def test_the_rule_of_volumes_that_comes_along_fits() -> None:

@@ -47,7 +47,11 @@ def no_database_unasked(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_folders(settings: Any, tmp_path: Path) -> None:
-    """Each test has its media folder and its counts of failed sign-ins to itself, and hashes passwords quickly."""
+    """Each test has its media folder and its counts of failed sign-ins to itself, and hashes passwords quickly.
+
+    The web app serves OCT alone; tests of several modalities set `settings.MODELS` to none.
+    """
+    settings.MODELS = ["retina-oct"]
     settings.PASSWORD_HASHERS = ["tests.webapp.passwords.QuickArgon2"]
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.AUDIT_HEAD_FILE = tmp_path / "audit-head"

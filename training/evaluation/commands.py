@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from training.statistics.features import Embedded
 
 URGENT = ("CNV", "DME", "MH")
-"""Labels whose patients need an early appointment; webapp/recommendations/retina-oct.yaml names the guidelines."""
+"""Labels whose patients need an early appointment; modalities/oct/guideline.yaml names the guidelines."""
 SPLITS = ("auto", "test", "val", "train", "all")
 
 

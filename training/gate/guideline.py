@@ -1,4 +1,4 @@
-"""Which labels are urgent, by the file of recommendations that the web app answers with; data, and none of its code."""
+"""Which labels are urgent, by the file of recommendations that the web app answers with."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
+import modalities
+from modalities import ProfileError
 from training.data.manifest import DataError
-
-RECOMMENDATIONS = Path(__file__).resolve().parents[2] / "webapp" / "recommendations"
 
 
 def urgent_thresholds(
@@ -19,8 +19,11 @@ def urgent_thresholds(
 
     Raises DataError when the file can't be read.
     """
-    path = file or RECOMMENDATIONS / f"{model}.yaml"
-    if path.parent != RECOMMENDATIONS and file is None or not path.is_file():
+    try:
+        path = file or _guideline_of(model)
+    except ProfileError as error:
+        raise DataError(str(error)) from error
+    if path is None or not path.is_file():
         return None
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -39,3 +42,8 @@ def urgent_thresholds(
         AttributeError,
     ) as error:
         raise DataError(f"{path}: the recommendations can't be read ({error})") from error
+
+
+def _guideline_of(model: str) -> Path | None:
+    found = modalities.of_model(model)
+    return found.guideline_path if found else None

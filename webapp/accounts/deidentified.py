@@ -50,6 +50,8 @@ FIELDS: dict[str, Shown] = {
         Shown.DISGUISED,
     ),
     "target": Shown.INSIDE,
+    # Of the kind of picture: words of its profile, and never text that somebody wrote.
+    **dict.fromkeys(("modality", "fields"), Shown.AS_IT_IS),
     # Of the file's pixels.
     **dict.fromkeys(
         ("width", "height", "deep_black", "deep_white", "eye_in_file", "eye_in_picture"), Shown.AS_IT_IS

@@ -13,6 +13,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.crypto import salted_hmac
+from django_mongodb_backend.fields import ArrayField
 
 from webapp.accounts.abilities import Ability, Role, abilities_of, roles
 from webapp.audit.hashing import audited
@@ -53,6 +54,12 @@ class User(AbstractUser):
     role = models.CharField(max_length=16, choices=roles, default=Role.CLINICIAN)
     clinic = NormalCharField(
         max_length=80, blank=True, help_text="Clinicians of the same clinic see each other's scans."
+    )
+    modalities = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        blank=True,
+        help_text="The modalities whose scans the user sees and uploads; empty: all.",
     )
     is_adjudicator = models.BooleanField(
         "adjudicator",

@@ -114,7 +114,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         code = getattr(detail, "code", None) or error.default_code
         if isinstance(error, exceptions.Throttled):
             code, detail = TOO_MANY_REQUESTS, _wait_message(getattr(error, "wait", None) or 0)
-        response.data = body(str(code), str(detail))
+        response.data = body(str(code), str(detail), getattr(error, "fields", None))
     return response
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from django.db import models
@@ -27,26 +28,36 @@ LATER = {"actor_name", "scan_ids", "asked", "hashing"}
 HASHING = 1
 """The version of how documents are hashed. Version 0 hashed all fields, so that its hashes can't be reproduced."""
 
+NONE: Mapping[str, Any] = MappingProxyType({})
+
 _audited: dict[str, Audited] = {}
 
 
 @dataclass(frozen=True)
 class Audited:
-    """A kind of document that the audit covers: `kind` is its word in records, `apart` are fields without a hash."""
+    """A kind of document that the audit covers: `kind` is its word in records, `apart` are fields without a hash.
+
+    `before` has the values that a migration gave to the documents that there were.
+    """
 
     kind: str
     model: type[models.Model]
     apart: frozenset[str]
+    before: Mapping[str, Any]
 
 
-def audited(kind: str, apart: Iterable[str] = ()) -> Callable[[type[Document]], type[Document]]:
+def audited(
+    kind: str, apart: Iterable[str] = (), before: Mapping[str, Any] = NONE
+) -> Callable[[type[Document]], type[Document]]:
     """Class decorator: `audit verify --objects` compares the model's documents with their records.
 
-    `apart` are fields that change without a record, because they count something or follow from other documents.
+    `apart` are fields that change without a record, because they count something or follow from other documents. `before`
+    names fields that a later version added with another value than nothing, and the value: it is left out, so that the
+    hashes of the documents from before hold.
     """
 
     def enter(model: type[Document]) -> type[Document]:
-        _audited[kind] = Audited(kind, model, frozenset(apart))
+        _audited[kind] = Audited(kind, model, frozenset(apart), before)
         return model
 
     return enter
@@ -67,8 +78,8 @@ def canonical_sha256(value: Any) -> str:
 def document_sha256(document: models.Model) -> str:
     """The sha256 of a document's stored values, by the names of its fields; the same before saving and after loading.
 
-    It leaves out the fields declared as `apart`, and those that are empty, false or zero: a field that a later version
-    adds is so in all documents from before, and leaves their hashes as they were.
+    It leaves out the fields declared as `apart`, and those that are empty, false or zero, or as declared in `before`: a
+    field that a later version adds is so in all documents from before, and leaves their hashes as they were.
     """
     known = next((entry for entry in _audited.values() if type(document) is entry.model), None)
     values = {
@@ -76,7 +87,10 @@ def document_sha256(document: models.Model) -> str:
         for field in document._meta.concrete_fields
         if known is None or field.attname not in known.apart
     }
-    return canonical_sha256({name: value for name, value in values.items() if value})
+    before = known.before if known else NONE
+    return canonical_sha256(
+        {name: value for name, value in values.items() if value and value != before.get(name)}
+    )
 
 
 def record_sha256(record: Record, number: int | None = None) -> str:

@@ -121,7 +121,9 @@ class Environment(BaseModel):
     model_url: str = "http://127.0.0.1:8080"
     model_management_url: str = "http://127.0.0.1:8081"
     model_key_file: str = ""
-    model_name: str = "retina-oct"
+    model_name: str = ""
+    models: Words = []
+    modalities: Path | None = None
     model_metrics: str = ""
     model_changes: Path | None = None
     media: Annotated[str, BeforeValidator(_media)] = ""

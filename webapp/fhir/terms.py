@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp.recommendations.guideline import GuidelineError, guideline
+from modalities.guideline import GuidelineError
+from webapp.recommendations.guideline import guideline
 
 Json = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """The interface to a model server, whichever it is, and the client that the settings name.
 
 Another server is one module: a class with the methods of `ModelServer`, and a function that makes one from the
-settings, whose dotted name is the value of RETINOTE_MODEL_SERVER.
+settings, whose dotted name is the value of RETINOTE_MODEL_SERVER. To serve several modalities it takes a model's name.
 """
 
 from __future__ import annotations
@@ -195,16 +195,18 @@ class ModelServer(Protocol):
         """
 
 
-def model_client() -> ModelServer:
-    """The client of the model server that the settings name."""
-    return client_factory()()
+def model_client(model: str = "") -> ModelServer:
+    """The client of the model server that the settings name, for a model; without one for the default modality's."""
+    factory = client_factory()
+    # A server for one model has a function without parameters.
+    return factory() if model in ("", settings.MODEL_NAME) else factory(model)
 
 
-def client_factory() -> Callable[[], ModelServer]:
+def client_factory() -> Callable[..., ModelServer]:
     """The function that the settings name. Raises ImproperlyConfigured when there is none of that name."""
     name: str = settings.MODEL_SERVER
     try:
-        factory: Callable[[], ModelServer] = import_string(name)
+        factory: Callable[..., ModelServer] = import_string(name)
     except ImportError as error:
         raise ImproperlyConfigured(
             f"RETINOTE_MODEL_SERVER is {name!r}, which can't be imported ({error}); name the function that makes the "

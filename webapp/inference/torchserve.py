@@ -233,19 +233,22 @@ def _refusal(response: requests.Response) -> Exception:
     return ModelUnavailable(f"The model server failed with status {response.status_code}.")
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _client(
     url: str, management_url: str, key_file: str, model: str, metrics_socket: str
 ) -> TorchServeClient:
     return TorchServeClient(url, management_url, key_file, model, metrics_socket)
 
 
-def client() -> ModelServer:
-    """The client of the TorchServe that the settings name; one for all threads, so that they share connections."""
+def client(model: str = "") -> ModelServer:
+    """The client of the TorchServe that the settings name, for a model; without one for the default modality's.
+
+    There is one for all threads, so that they share connections.
+    """
     return _client(
         settings.MODEL_URL,
         settings.MODEL_MANAGEMENT_URL,
         settings.MODEL_KEY_FILE,
-        settings.MODEL_NAME,
+        model or settings.MODEL_NAME,
         settings.MODEL_METRICS_SOCKET,
     )

@@ -31,6 +31,7 @@ from webapp.receiver.models import Arrival, Instance, State, is_quiet_since
 from webapp.receiver.worklist import with_worklist
 from webapp.scans import room, storage, upload
 from webapp.scans.file_facts import kept_facts
+from webapp.scans.modality import Came, ModalityRefused, facts_for, modality_of
 from webapp.scans.models import Scan
 from webapp.scans.owner import Owner
 from webapp.scans.scale import pixel_size
@@ -181,6 +182,8 @@ def _try(arrival: Arrival) -> None:
         _later(arrival)
     except ImageError as error:
         _refuse(arrival, instances, error.code, error.message)
+    except ModalityRefused as refused:
+        _refuse(arrival, instances, refused.default_code, str(refused.detail))
     except room.NoRoom:
         _later(arrival)
     except OSError as error:
@@ -258,16 +261,18 @@ def _picture(arrival: Arrival, owner: Owner, files: _Files, content: bytes, note
     examined = examine(content)
     with room.taken(examined.memory_bytes):
         pixels = upload.without_colour(examined.decode().pixels)
+    in_file = identity(examined.dicom_header)
+    profile = modality_of(Came(examined.media_type, in_file.modality), pixels)
     height, width = pixels.shape[:2]
     stored = upload.Stored(storage.save(encode_png(pixels)), width, height)
-    said = with_worklist(identity(examined.dicom_header), arrival.study_uid)
-    facts = kept_facts(said, pixel_size(examined.dicom_header), owner)
+    said = with_worklist(in_file, arrival.study_uid)
+    facts = facts_for(profile, kept_facts(said, pixel_size(examined.dicom_header), owner))
     try:
         upload.create(
             owner,
             hashlib.sha256(content).hexdigest(),
             stored,
-            facts,
+            {**facts, "modality": profile.name},
             kept_origin(examined.dicom_header),
             also=lambda scan: note(scan, order),
         )
@@ -285,13 +290,15 @@ def _volume(arrival: Arrival, owner: Owner, files: _Files, contents: Sequence[by
         order = _order(examined, names, files)
         known = {order.index(key): pk for key, pk in _scans_of(arrival).items() if key in order}
         with room.taken(examined.memory_bytes - sum(map(len, contents))):
-            kept = receiving.keep(examined, None)
+            kept = receiving.keep(examined, None, receiving.came_as(examined))
         try:
             if known:
                 complete(owner, sha256, examined, kept, known, lambda scan: note(scan, order))
             else:
-                facts = receiving.facts_of(examined, owner)
-                receiving.create(owner, sha256, examined, kept, facts, lambda scan: note(scan, order))
+                assert kept.modality is not None
+                facts = facts_for(kept.modality, receiving.facts_of(examined, owner))
+                said = {**facts, "modality": kept.modality.name}
+                receiving.create(owner, sha256, examined, kept, said, lambda scan: note(scan, order))
         except BaseException:
             kept.discard()
             raise

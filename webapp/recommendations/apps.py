@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from webapp.recommendations.guideline import FOLDER, GuidelineError, read
+from modalities.reading import problems
 
 
 class RecommendationsConfig(AppConfig):
@@ -17,15 +18,9 @@ class RecommendationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Check the files with Django's system checks."""
-        register(check_files)
+        register(check_modalities)
 
 
-def check_files(folder: Path = FOLDER, **options: Any) -> list[CheckMessage]:
-    """An error for each recommendation file that can't be used."""
-    errors: list[CheckMessage] = []
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            read(path)
-        except GuidelineError as error:
-            errors.append(Error(str(error), id="recommendations.E001"))
-    return errors
+def check_modalities(more: Path | None = None, **options: Any) -> list[CheckMessage]:
+    """An error for each modality that can't be used, guidelines included; `more` is a folder of further ones."""
+    return [Error(problem, id="modalities.E001") for problem in problems(more or settings.MODALITIES)]

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from modalities.guideline import Guideline, GuidelineError, Source, StateRule, Step
 from webapp.core import numbers
 from webapp.recommendations.answers import Answer
 from webapp.recommendations.doubt import doubts_of
-from webapp.recommendations.guideline import Guideline, GuidelineError, Source, StateRule, Step, guideline
+from webapp.recommendations.guideline import guideline
 
 log = logging.getLogger(__name__)
 

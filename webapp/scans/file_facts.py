@@ -23,14 +23,19 @@ class Kept(TextChoices):
     KEEP = "keep", "All as they are"
 
 
-def file_facts(header: Any, owner: Owner) -> dict[str, Any]:
+def said_in(header: Any) -> Identity:
+    """What a file says of itself; nothing for one without a `header` of DICOM (`Examined.dicom_header`)."""
+    return Identity() if header is None else identity(header)
+
+
+def file_facts(header: Any, said: Identity, owner: Owner) -> dict[str, Any]:
     """The facts to keep of an uploaded file, by the names of a scan's fields; what it does not say is left out.
 
-    `header` is that of a DICOM file (`Examined.dicom_header`); None for other files, which have no facts. The facts are
-    a pixel's width and height in micrometres, and, by the setting, the eye, the patient, the date and the device. A
+    `header` is that of a DICOM file (`Examined.dicom_header`), which has `said` what it says; None for other files, which
+    have no facts. The facts are a pixel's width and height in micrometres, and, by the setting, the eye, the patient, the date and the device. A
     patient's pseudonym is the same for all files in the uploader's clinic, and different in every other clinic.
     """
-    return {} if header is None else kept_facts(identity(header), pixel_size(header), owner)
+    return {} if header is None else kept_facts(said, pixel_size(header), owner)
 
 
 def kept_facts(said: Identity, size: tuple[float, float] | None, owner: Owner) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from webapp.api.fields import has_plain_digits
 from webapp.core.normal_form import normal
 from webapp.recommendations.answers import State
 from webapp.scans.disclosure import disclose_all_answers
-from webapp.scans.labels import newest_labels
+from webapp.scans.labels import all_newest_labels
 from webapp.scans.models import Eye, Scan, ScanQuerySet, Status, known_answers, read_by
 from webapp.versions.withdrawals import by_withdrawn
 
@@ -74,6 +74,7 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         method="filter_answer",
         help_text="A label, as in `prediction`; none that is hidden. `state` tells which of them are answers.",
     )
+    modality = django_filters.CharFilter(max_length=40, help_text="The name of a modality, as in `options/`.")
     status = django_filters.ChoiceFilter(choices=Status.choices)
     state = django_filters.ChoiceFilter(
         choices=State.choices,
@@ -154,7 +155,7 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         user = self._user()
         value = normal(value)
         # Only words that are part of a label tell something about answers.
-        labels = newest_labels(Scan.objects.visible_to(user))
+        labels = all_newest_labels(Scan.objects.visible_to(user))
         if any(word.lower() in label.lower() for word in value.split() for label in labels):
             disclose_all_answers(user)
         for word in value.split():

@@ -19,6 +19,7 @@ from webapp.accounts.models import User
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
 from webapp.core import clock
+from webapp.core.modalities import BEFORE
 from webapp.core.normal_form import NormalCharField
 from webapp.recommendations.answers import State
 from webapp.scans.answered import PREDICTION_FIELDS, Answered
@@ -72,17 +73,18 @@ class ScanQuerySet(models.QuerySet["Scan"]):
     def visible_to(self, user: User) -> ScanQuerySet:
         """The scans that the user may see, by their abilities: all, those of their present clinic, or none.
 
-        A scan that somebody uploads as a member of a clinic belongs to that clinic, and stays there when they leave. A
+        Of these, a user of some modalities alone sees theirs. A scan that somebody uploads as a member of a clinic belongs to that clinic, and stays there when they leave. A
         scan that was uploaded without a clinic is its uploader's alone.
         """
         if not user.is_active:
             return self.none()
+        scans = self.filter(modality__in=user.modalities) if user.modalities else self
         if user.may(Ability.SEE_ALL):
-            return self.all()
+            return scans.all()
         if not user.may(Ability.SEE_CLINIC):
             return self.none()
         own = Q(user=user, clinic="")
-        return self.filter(own | Q(clinic=user.clinic)) if user.clinic else self.filter(own)
+        return scans.filter(own | Q(clinic=user.clinic)) if user.clinic else scans.filter(own)
 
     def leading(self) -> ScanQuerySet:
         """A scan for each upload: of a volume the B-scan that leads it."""
@@ -123,9 +125,13 @@ OF_READINGS = (
 )
 
 
-@audited("scan", apart=(*PREDICTION_FIELDS, *LEFT_TO_DO, *OF_READINGS, "urgency_rank", "follows", "useful"))
+@audited(
+    "scan",
+    apart=(*PREDICTION_FIELDS, *LEFT_TO_DO, *OF_READINGS, "urgency_rank", "follows", "useful"),
+    before={"modality": BEFORE},
+)
 class Scan(Answered, OfScan):
-    """One uploaded B-scan with its newest prediction. Its image bytes lie in files below the media folder."""
+    """One uploaded picture with its newest prediction. Its image bytes lie in files below the media folder."""
 
     SCAN_FIELD = "pk"
     user_id: ObjectId | None
@@ -148,6 +154,17 @@ class Scan(Answered, OfScan):
         null=True, blank=True, help_text="When its first instance came from there."
     )
     timestamp = models.DateTimeField(default=clock.now)
+
+    modality = models.CharField(
+        max_length=40,
+        default=BEFORE,
+        help_text="Its profile says what such a picture has, and which model answers.",
+    )
+    fields = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="What people say of it in the fields that the modality has, by name.",
+    )
 
     sha256 = models.CharField(max_length=64, help_text="Of the file as it was uploaded.")
     image_name = models.CharField(max_length=80)
@@ -255,6 +272,7 @@ class Scan(Answered, OfScan):
             models.Index(fields=["-timestamp", "-id"], name="newest"),
             models.Index(fields=["user", "clinic", "-timestamp", "-id"], name="newest_of_membership"),
             models.Index(fields=["clinic", "-timestamp", "-id"], name="newest_of_clinic"),
+            models.Index(fields=["modality", "-timestamp", "-id"], name="newest_of_modality"),
             models.Index(fields=["label", "-timestamp", "-id"], name="newest_of_label"),
             models.Index(fields=["status", "-timestamp", "-id"], name="newest_of_status"),
             models.Index(fields=["state", "-timestamp", "-id"], name="newest_of_state"),

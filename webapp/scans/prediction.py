@@ -13,7 +13,8 @@ from bson import ObjectId
 from django.db.models import F
 
 from webapp.accounts.models import User
-from webapp.core import clock, request_id
+from webapp.core import clock, modalities, request_id
+from webapp.core.modalities import BEFORE
 from webapp.inference.model_server import (
     CONNECTIONS,
     ImageRefused,
@@ -48,20 +49,45 @@ Asked = tuple[Scan, Future[ModelAnswer]]
 IMAGE_MISSING = ("image_missing", "The stored image is gone. Upload the file again.")
 
 
-def ask(image: bytes, deadline_s: float, subject: str) -> Future[ModelAnswer]:
-    """Begin to ask the model server, so that the caller can do something else until it answers.
+def ask(image: bytes, deadline_s: float, subject: str, modality: str) -> Future[ModelAnswer]:
+    """Begin to ask the model of a modality, so that the caller can do something else until it answers.
 
     The version is the one that answers the subject now (`choosing.subject_of`). The future's result is the answer; it
     raises ModelUnavailable or ImageRefused.
     """
     asked = request_id.current()
-    choice = choosing.choose(subject)
+    try:
+        choice = choosing.choose(subject, model=model_for(modality))
+    except ModelUnavailable as error:
+        failed: Future[ModelAnswer] = Future()
+        failed.set_exception(error)
+        return failed
     context = contextvars.copy_context()  # lines in the log have the request's id there, too
 
     def predict() -> ModelAnswer:
         return choosing.predict(choice, image, deadline_s=deadline_s, request_id=asked)
 
     return _asking.submit(context.run, predict)
+
+
+def model_for(modality: str | None) -> str:
+    """The name of the model that answers a modality. Raises ModelUnavailable for one that isn't served here.
+
+    No other model ever answers in its place.
+    """
+    name = modality or BEFORE  # documents that an earlier version still writes have none
+    found = modalities.named(name)
+    if found is None:
+        raise ModelUnavailable(f"No model for scans of the modality {name} is served here.")
+    return found.model
+
+
+def is_ready(modality: str | None) -> bool:
+    """Whether the model of a modality can answer."""
+    try:
+        return model_client(model_for(modality)).is_ready()
+    except ModelUnavailable:
+        return False
 
 
 def subject_of(scan: Scan) -> str:
@@ -71,7 +97,7 @@ def subject_of(scan: Scan) -> str:
 
 def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:
     """Predict a queued scan that the caller has claimed, and store what came of it, as `conclude` does."""
-    conclude(scan, ask(image, deadline_s, subject_of(scan)))
+    conclude(scan, ask(image, deadline_s, subject_of(scan), scan.modality))
 
 
 def conclude(scan: Scan, asked: Future[ModelAnswer], shown_to: User | None = None) -> bool:
@@ -121,11 +147,12 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
     Without a version, the one answers that answers the scan's patient now. Raises ModelUnavailable or ImageRefused, and
     OSError when the disk is full; the scan then stays as it was.
     """
+    model = model_for(scan.modality)
     image = storage.read(scan.image_name)
-    named = Choice(version, is_named=True)
+    named = Choice(version, is_named=True, model=model)
     try:
         answer = choosing.predict(
-            named if version else choosing.choose(subject_of(scan)),
+            named if version else choosing.choose(subject_of(scan), model=model),
             image,
             deadline_s=INTERACTIVE_DEADLINE_S,
             request_id=request_id.current(),
@@ -142,18 +169,26 @@ def predict_queued() -> int:
     """Predict the scans that are due, oldest first; returns how many were tried.
 
     Before each few B-scans of volumes come the scans that are none, so that nobody's scan waits behind a volume of
-    somebody else. When the model server does not answer at all, nothing is tried and nothing is held against the scans.
+    somebody else. While the model of a modality does not answer at all, none of its scans is tried, and nothing is held
+    against them.
     """
     looked_at: list[ObjectId] = []
+    away: list[str] = []
     tried = 0
     while len(looked_at) < BATCH:
         due = Scan.objects.due().exclude(pk__in=looked_at).order_by("next_attempt_at", "pk")
-        keys = list(due.filter(volume__isnull=True).values_list("pk", flat=True)[:1])
-        keys = keys or list(due.values_list("pk", flat=True)[:AT_ONCE])
-        if not keys or not model_client().is_ready():
+        due = due.exclude(modality__in=away) if away else due
+        found = list(due.filter(volume__isnull=True).values_list("pk", "modality")[:1])
+        found = found or list(due.values_list("pk", "modality")[:AT_ONCE])
+        if not found:
             break
+        modality = found[0][1]
+        keys = [key for key, its in found if its == modality]
         looked_at += keys
-        tried += predict_together(keys)
+        if is_ready(modality):
+            tried += predict_together(keys)
+        else:
+            away.append(modality or BEFORE)
     leads.follow_all()
     return tried
 
@@ -189,7 +224,7 @@ def predict_together(keys: Iterable[ObjectId], asked: Sequence[Asked] = ()) -> i
         tried += 1
         try:
             image = storage.read(scan.image_name)
-            waiting.append((scan, ask(image, BACKGROUND_DEADLINE_S, subject_of(scan))))
+            waiting.append((scan, ask(image, BACKGROUND_DEADLINE_S, subject_of(scan), scan.modality)))
         except FileNotFoundError:
             _fail(scan, *IMAGE_MISSING)
             leads.follow(scan)
@@ -216,7 +251,7 @@ def _claimed(scan: Scan) -> ScanQuerySet:
 def _put_back(scan: Scan) -> None:
     """Give up the claim. The scan waits, longer each time, only where it may be the cause of the failure itself."""
     now = clock.now()
-    if scan.attempts == 0 or not model_client().is_ready():
+    if scan.attempts == 0 or not is_ready(scan.modality):
         pause = timedelta(0)
     else:
         pause = min(FIRST_PAUSE * 2 ** min(scan.attempts - 1, 16), LONGEST_PAUSE)

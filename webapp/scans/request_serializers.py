@@ -12,6 +12,7 @@ from imaging.given import NUMBERS, Given
 from imaging.pixels import MAX_SIDE
 from webapp.api.fields import PatternField, WrittenCountField
 from webapp.scans.details import DETAILS
+from webapp.scans.profile_fields import FieldsField
 
 MAX_VOLUMES = 100_000
 
@@ -34,6 +35,11 @@ class DetailsSerializer(serializers.Serializer[Any]):
         """A field for each detail."""
         return {detail.name: detail.given() for detail in DETAILS} | super().get_fields()
 
+    fields = FieldsField(  # type: ignore[assignment]
+        required=False,
+        help_text='What the scan\'s modality has beside these, by name: see `options/`. "" takes it away.',
+    )
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Check that a pixel has both a width and a height, or neither."""
         sizes = {name: attrs.get(name) for name in ("micrometres_x", "micrometres_y") if name in attrs}
@@ -48,6 +54,13 @@ class DetailsSerializer(serializers.Serializer[Any]):
 class FileSerializer(DetailsSerializer):
     """What is said with a file: the details of its scan, and what has to be known to read it."""
 
+    modality = PatternField(
+        r"^[a-z0-9-]+$",
+        max_length=40,
+        required=False,
+        allow_blank=True,
+        help_text="What kind of picture it is (`options/`). Without it the file or the picture itself has to show it.",
+    )
     bscan_width = _number(MAX_SIDE, "Of a Zeiss .img: pixels of each B-scan along the retina.")
     bscan_height = _number(MAX_SIDE, "Of a Zeiss .img: pixels of each B-scan in depth.")
     volume_number = _number(MAX_VOLUMES, "Of a file that holds several volumes: which one, from 1.")

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.api.output import copies
+from webapp.core.modalities import BEFORE
 from webapp.scans.answered_serializers import (
     CONFIDENCE_HELP,
     OR_NULL,
@@ -34,6 +35,22 @@ from webapp.scans.final_serializers import (
 from webapp.scans.models import Eye, Scan, Status
 from webapp.volumes.place import InVolumeSerializer, in_volume
 
+
+class ScanFieldsField(serializers.DictField):
+    """What people say of a scan in the fields that its modality has, by name."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            child=serializers.CharField(),
+            read_only=True,
+            help_text="What people say of it in the fields that its modality has (`options/`), by name.",
+        )
+
+    def get_attribute(self, instance: Scan) -> dict[str, str]:
+        """The fields that were given; none in documents of earlier versions."""
+        return instance.fields or {}
+
+
 TOLD = {detail.name: detail.told() for detail in DETAILS}
 """The fields of what people enter."""
 
@@ -42,6 +59,9 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
     """A scan with its newest prediction; who reads de-identified data sees what `deidentified.py` leaves of it."""
 
     id = serializers.CharField()
+    modality = serializers.SerializerMethodField(
+        help_text="The name of what kind of picture it is; `options/` tells what that means."
+    )
     status = serializers.ChoiceField(choices=Status.choices)
     failure = FailureSerializer(allow_null=True)
     image_path = serializers.SerializerMethodField()
@@ -131,7 +151,7 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
         fields = super().get_fields()
         names = list(fields)
         first = {name: fields[name] for name in names[: names.index("height") + 1]}
-        return first | copies(TOLD) | fields
+        return first | copies(TOLD) | {"fields": ScanFieldsField()} | fields
 
     def to_representation(self, instance: Scan) -> dict[str, Any]:
         """The scan as the reader may know it; texts that are empty or hidden become null."""
@@ -147,6 +167,9 @@ class ScanSerializer(DeIdentified, AnsweredSerializer):
 
     def get_user_id(self, scan: Scan) -> str:
         return str(scan.user_id or "")
+
+    def get_modality(self, scan: Scan) -> str:
+        return scan.modality or BEFORE  # the version before stores none
 
     def get_image_path(self, scan: Scan) -> str:
         return image_path(scan)

@@ -29,7 +29,8 @@ from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import keep_origin, kept_origin
 from webapp.scans import differences, prediction, room, storage
 from webapp.scans.differences import Difference
-from webapp.scans.file_facts import file_facts
+from webapp.scans.file_facts import file_facts, said_in
+from webapp.scans.modality import Came, check_known, facts_for, modality_of, said_of
 from webapp.scans.models import Scan, Status
 from webapp.scans.owner import Also, Owner, nothing, owned_by
 
@@ -76,11 +77,13 @@ def receive(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> 
     """Receive a file from the user: store it as a scan, ask the model server, and store what it answers in time.
 
     Kept are the pixels alone, as a lossless PNG: what else the file says (names, places, devices) is dropped, and
-    what people see is what the model sees. `entered` holds what people say of it, by the names of `ENTERED`; what they
-    leave open is taken from the file, as far as `file_facts` goes. A scan of the same file is left as it is.
+    what people see is what the model sees. `entered` holds what people say of it, by the names of `ENTERED`, with its
+    `modality` and `fields`; what they leave open is taken from the file, as far as `file_facts` goes. A scan of the same
+    file is left as it is.
 
-    Raises `imaging.errors.ImageError` for what is not a usable image, `imaging.errors.Busy` or `room.NoRoom` when
-    there is no memory for a large one, and OSError when the disk is full; nothing is stored then.
+    Raises what `modality.modality_of` raises, `imaging.errors.ImageError` for what is not a usable image,
+    `imaging.errors.Busy` or `room.NoRoom` when there is no memory for a large one, and OSError when the disk is full;
+    nothing is stored then.
     """
     ends = time.monotonic() + prediction.INTERACTIVE_DEADLINE_S
     entered = {name: value for name, value in entered.items() if value}
@@ -95,16 +98,23 @@ def receive(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> 
 
 def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str, Any], ends: float) -> Upload:
     known = _known_scan(user, sha256)
-    if known and storage.exists(known.image_name):
-        return _known(known, entered)
-    owner = owned_by(user)
-    facts = file_facts(examined.dicom_header, owner)
-    said = {**facts, **entered}
-    kept = _keep(examined, ends, prediction.subject_of(known) if known else owner.subject(said, sha256))
     if known:
+        check_known(known, entered.get("modality", ""), user.modalities)
+        if storage.exists(known.image_name):
+            return _known(known, entered)
+    owner = owned_by(user)
+    pixels = without_colour(examined.decode().pixels)
+    if known:
+        kept = _keep(pixels, ends, prediction.subject_of(known), known.modality)
         if _give_back(known, user, kept.name):
             prediction.conclude(known, kept.asked)
         return _known(known, entered)
+    in_file = said_in(examined.dicom_header)
+    came = Came(examined.media_type, in_file.modality, entered.get("modality", ""), user.modalities)
+    profile = modality_of(came, pixels)
+    facts = facts_for(profile, file_facts(examined.dicom_header, in_file, owner))
+    said = {**facts, **said_of(profile, entered)}
+    kept = _keep(pixels, ends, owner.subject(said, sha256), profile.name)
     try:
         origin = kept_origin(examined.dicom_header)
         scan = create(owner, sha256, kept, said, origin, claimed=True)
@@ -127,11 +137,10 @@ def _known(scan: Scan, entered: Mapping[str, Any]) -> Upload:
     return Upload(scan, False, differences.from_scan(entered, scan))
 
 
-def _keep(examined: Examined, ends: float, subject: str) -> _Kept:
-    """Decode the file, begin to ask the model server, and store the pixels while it works."""
-    pixels = without_colour(examined.decode().pixels)
+def _keep(pixels: Pixels, ends: float, subject: str, modality: str) -> _Kept:
+    """Begin to ask the model of the modality, and store the pixels while it works."""
     height, width = pixels.shape[:2]
-    asked, image = ask_and_compress(pixels, ends, subject)
+    asked, image = ask_and_compress(pixels, ends, subject, modality)
     # The file first: a crash before the document leaves a file without one, which the sweep removes.
     return _Kept(storage.save(image), width, height, asked)
 
@@ -204,12 +213,14 @@ def _give_back(scan: Scan, user: User, name: str) -> bool:
     return given
 
 
-def ask_and_compress(pixels: Pixels, ends: float, subject: str) -> tuple[Future[ModelAnswer], bytes]:
+def ask_and_compress(
+    pixels: Pixels, ends: float, subject: str, modality: str
+) -> tuple[Future[ModelAnswer], bytes]:
     """What the model server will say of the pixels, and their PNG, which is made while it works on them."""
     if pixels.nbytes > MAX_UNCOMPRESSED_BYTES:
         image = encode_png(pixels)
-        return prediction.ask(image, ends - time.monotonic(), subject), image
-    return prediction.ask(to_tiff(pixels), ends - time.monotonic(), subject), encode_png(pixels)
+        return prediction.ask(image, ends - time.monotonic(), subject, modality), image
+    return prediction.ask(to_tiff(pixels), ends - time.monotonic(), subject, modality), encode_png(pixels)
 
 
 def without_colour(pixels: Pixels) -> Pixels:

@@ -34,15 +34,16 @@ DEFAULT = ""
 
 @dataclass(frozen=True)
 class Choice:
-    """The version to ask; "" for the default. `rollout` is the key of the canary that runs, `champion` its champion.
+    """The version of a model to ask; "" for the default version, and for the default modality's model.
 
-    `is_named` says that the caller has named it, so that no other may answer.
+    `rollout` is the key of the canary that runs, `champion` its champion. `is_named` says that the caller has named it, so that no other may answer.
     """
 
     version: str = DEFAULT
     rollout: object = None
     champion: str = ""
     is_named: bool = False
+    model: str = ""
 
 
 def subject_of(circle: str, patient_ref: str, sha256: str) -> str:
@@ -62,16 +63,19 @@ def share_of(purpose: str, subject: str) -> float:
     return int.from_bytes(digest[:8], "big") / BUCKETS * 100
 
 
-def choose(subject: str, *, direct: bool = False) -> Choice:
-    """The version that answers the subject now. `direct`: the request is of a direct caller behind the gateway."""
-    name: str = settings.MODEL_NAME
+def choose(subject: str, *, direct: bool = False, model: str = "") -> Choice:
+    """The version of a model that answers the subject now; without one, of the default modality's.
+
+    `direct`: the request is of a direct caller behind the gateway.
+    """
+    name: str = model or settings.MODEL_NAME
     collection = connection.get_collection(Rollout._meta.db_table)  # type: ignore[attr-defined]
     canary = collection.find_one({"active": active_key(Kind.CANARY, name)})
     if canary is None or direct and canary["web_app_only"]:
-        return Choice()
+        return Choice(model=name)
     version: str = canary["version"]
     is_its = share_of(f"{name}/{version}", subject) < canary["percent"]
-    return Choice(version if is_its else DEFAULT, canary["_id"], canary["champion"])
+    return Choice(version if is_its else DEFAULT, canary["_id"], canary["champion"], model=name)
 
 
 def predict(
@@ -95,7 +99,7 @@ def _noted(choice: Choice, image: bytes, deadline_s: float, request_id: str, lab
     failure = ""
     began = time.monotonic()
     try:
-        return model_client().predict(
+        return model_client(choice.model).predict(
             image, deadline_s=deadline_s, request_id=request_id, version=choice.version, label=label
         )
     except ImageRefused as refused:

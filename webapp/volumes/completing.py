@@ -14,6 +14,7 @@ from webapp.core import clock, request_id
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import replace_origin
 from webapp.scans import storage
+from webapp.scans.modality import facts_for
 from webapp.scans.models import Scan
 from webapp.scans.owner import Also, Owner
 from webapp.volumes.leads import middle_of
@@ -30,7 +31,8 @@ def complete(
     all B-scans are answered, and after that if somebody has read it. The pictures of those that exist stay as they are.
     What is `also` to be written is written with it or not at all.
     """
-    facts = facts_of(examined, owner)
+    assert kept.modality is not None
+    facts = {**facts_for(kept.modality, facts_of(examined, owner)), "modality": kept.modality.name}
     middle = middle_of(list(kept.names), examined.count)
     gone: list[str] = []
 

@@ -6,16 +6,18 @@ from django.db import models
 
 from webapp.audit.hashing import audited
 from webapp.core import clock
+from webapp.core.modalities import BEFORE
 
 
-@audited("volume", apart=("complete",))
+@audited("volume", apart=("complete",), before={"modality": BEFORE})
 class Volume(models.Model):
-    """B-scans of one eye that were taken together; each is a scan that names its volume and its place there.
+    """B-scans that were taken together; each is a scan that names its volume and its place there.
 
     Who may see it follows from its B-scans, which belong to somebody and to a clinic.
     """
 
     timestamp = models.DateTimeField(default=clock.now, help_text="Of the upload.")
+    modality = models.CharField(max_length=40, default=BEFORE, help_text="That of its B-scans.")
     count = models.PositiveIntegerField(help_text="B-scans, those that are missing included.")
     gaps = models.JSONField(
         default=list, blank=True, help_text="B-scans that are missing: a place and a sentence for each."

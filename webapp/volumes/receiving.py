@@ -6,10 +6,11 @@ import hashlib
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from bson import ObjectId
@@ -22,16 +23,19 @@ from imaging.decoding import NOTHING, Given, examine_files, is_volume
 from imaging.errors import ImageError
 from imaging.png import encode_png
 from imaging.volume import ExaminedVolume
+from modalities import Profile
 from webapp.accounts.models import User
 from webapp.api.errors import TooLarge
 from webapp.audit.models import Action
 from webapp.audit.recording import Change, record, record_each
-from webapp.core import clock, request_id
+from webapp.core import clock, modalities, request_id
+from webapp.core.modalities import BEFORE
 from webapp.inference.model_server import ModelAnswer
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import keep_origin
 from webapp.scans import differences, prediction, room, storage, upload
 from webapp.scans.file_facts import kept_facts
+from webapp.scans.modality import Came, check_known, facts_for, modality_of, said_of
 from webapp.scans.models import Scan, Status
 from webapp.scans.owner import Also, Owner, nothing, owned_by
 from webapp.scans.scale import plausible_size
@@ -43,6 +47,8 @@ from webapp.volumes.models import Volume
 
 log = logging.getLogger(__name__)
 
+Decide = Callable[[upload.Pixels], Profile]
+"""Tells the modality of a volume by the pixels of a B-scan."""
 MOST_WRITING = 32
 """Files on their way to the disk at once, whose bytes are in memory."""
 
@@ -51,6 +57,7 @@ MOST_WRITING = 32
 class Kept:
     """What is on the disk of a volume, by the places of its B-scans, while the model server is asked about some."""
 
+    modality: Profile | None = None
     names: dict[int, str] = field(default_factory=dict)
     asked: dict[int, Future[ModelAnswer]] = field(default_factory=dict)
     gaps: dict[int, str] = field(default_factory=dict)
@@ -117,6 +124,8 @@ def receive(
     entered = {name: value for name, value in entered.items() if value}
     sha256 = sha256_of([content for _, content in files], given)
     known = _known(user, sha256)
+    if known:
+        check_known(known, entered.get("modality", ""), user.modalities)
     if known and all(map(storage.exists, known.together().values_list("image_name", flat=True))):
         return Upload(known, False, differences.from_scan(entered, known))
     size = sum(len(content) for _, content in files)
@@ -124,13 +133,18 @@ def receive(
     with examine_files(files, given) as examined, room.taken(examined.memory_bytes - size):
         facts = facts_of(examined, owner)
         subject = owner.subject({**facts, **entered}, sha256)
-        kept = keep(examined, ends, prediction.subject_of(known) if known else subject)
+        decide = came_as(examined, entered.get("modality", ""), user.modalities)
+        if known:
+            decide = partial(as_before, known)
+        kept = keep(examined, ends, decide, prediction.subject_of(known) if known else subject)
     if known:
         _first_answer(_give_back(known, user, kept), kept.asked, ends)
         known.refresh_from_db()
         return Upload(known, False, differences.from_scan(entered, known))
     try:
-        scans = create(owner, sha256, examined, kept, {**facts, **entered})
+        assert kept.modality is not None
+        facts = facts_for(kept.modality, facts)
+        scans = create(owner, sha256, examined, kept, {**facts, **said_of(kept.modality, entered)})
     except IntegrityError:  # the same file came in twice at the same moment
         kept.discard()
         first = _known(user, sha256)
@@ -158,13 +172,26 @@ def _known(user: User, sha256: str) -> Scan | None:
     return same.leading_for(user).first()
 
 
-def keep(examined: ExaminedVolume, ends: float | None, subject: str = "") -> Kept:
+def came_as(examined: ExaminedVolume, said: str = "", allowed: Sequence[str] = ()) -> Decide:
+    """What decides the modality of a volume, by what its file and its sender say."""
+    came = Came(examined.media_type, examined.identity.modality, said, allowed, is_volume=True)
+    return partial(modality_of, came)
+
+
+def as_before(known: Scan, pixels: upload.Pixels) -> Profile:
+    """The modality of a volume that was stored before, as `check_known` takes it."""
+    profile = modalities.named(known.modality or BEFORE)
+    assert profile is not None
+    return profile
+
+
+def keep(examined: ExaminedVolume, ends: float | None, decide: Decide, subject: str = "") -> Kept:
     """Decode and store each B-scan, the middle one first, and begin to ask the model server about the first few.
 
-    `subject` is whom they are of, for the choice of a version. Without a time at which the answer `ends`, nobody waits
-    for one, and it is not asked.
+    `decide` tells the modality by the pixels of the first that can be decoded. `subject` is whom they are of, for the
+    choice of a version. Without a time at which the answer `ends`, nobody waits for one, and it is not asked.
 
-    One that can't be decoded is a gap; with none that can, the error of the first is raised.
+    One that can't be decoded is a gap; with none that can, the error of the first is raised. Raises what `decide` raises.
     """
     kept = Kept(gaps=dict(examined.gaps))
     writing: deque[storage.Writing] = deque()
@@ -177,9 +204,10 @@ def keep(examined: ExaminedVolume, ends: float | None, subject: str = "") -> Kep
                 first_error = first_error or error
                 kept.gaps[place] = error.message
                 continue
+            profile = kept.modality = kept.modality or decide(pixels)
             if ends is not None and len(kept.asked) < prediction.AT_ONCE:
                 patience_s = prediction.BACKGROUND_DEADLINE_S if kept.asked else ends - time.monotonic()
-                kept.asked[place] = prediction.ask(upload.to_tiff(pixels), patience_s, subject)
+                kept.asked[place] = prediction.ask(upload.to_tiff(pixels), patience_s, subject, profile.name)
             writing.append(storage.begin_to_save(encode_png(pixels)))
             kept.names[place] = writing[-1].name
             if len(writing) >= MOST_WRITING:
@@ -286,6 +314,7 @@ def told(examined: ExaminedVolume, kept: Kept) -> dict[str, Any]:
     """What a volume's document says of how its B-scans lie, by the names of its fields."""
     places = [_place(examined, place) for place in range(examined.count)]
     return {
+        **({} if kept.modality is None else {"modality": kept.modality.name}),
         "count": examined.count,
         "gaps": [{"place": place, "reason": kept.gaps[place]} for place in sorted(kept.gaps)],
         "micrometres_between": examined.spacing.between,

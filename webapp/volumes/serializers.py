@@ -14,6 +14,7 @@ from imaging.formats import listed
 from webapp.accounts.deidentified import DeIdentified
 from webapp.accounts.models import User
 from webapp.api.errors import TooLarge
+from webapp.core.modalities import BEFORE
 from webapp.recommendations.answers import State
 from webapp.scans.models import Eye, Scan, Status
 from webapp.scans.request_serializers import FileSerializer
@@ -162,6 +163,7 @@ class VolumeSerializer(DeIdentified, serializers.Serializer[Any]):
     received_at = serializers.SerializerMethodField(
         help_text="When the first of it came from there; null for uploads, and in de-identified data."
     )
+    modality = serializers.SerializerMethodField(help_text="That of its B-scans.")
     lead = serializers.SerializerMethodField(
         help_text="Id of the B-scan that stands for the volume in lists; a verdict on it is one on the volume. It is the one "
         "that `answer` names, stays what it is from the first verdict on, and is the one in the middle until all are answered "
@@ -207,6 +209,9 @@ class VolumeSerializer(DeIdentified, serializers.Serializer[Any]):
         times = [scan.received_at for scan in self._scans if scan.received_at is not None]
         shown: str | None = serializers.DateTimeField().to_representation(min(times)) if times else None
         return shown
+
+    def get_modality(self, volume: Volume) -> str:
+        return volume.modality or BEFORE
 
     def get_lead(self, volume: Volume) -> str:
         return str(lead_of(self._scans, self._reader).pk)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 
+from modalities.guideline import GuidelineError
 from tests.webapp.conftest import Clients
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
-from webapp.recommendations.guideline import GuidelineError
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from webapp.core import modalities
 from webapp.recommendations.colours import TABLE, colour_of
 from webapp.recommendations.doubt import UNEXPLAINED, doubts_of
-from webapp.recommendations.guideline import FOLDER, guideline
+from webapp.recommendations.guideline import guideline
 from webapp.recommendations.rules import REVIEW_RANK, REVIEW_REQUIRED, recommend
 
 GOOD = {"acceptable": True, "reasons": []}
@@ -70,9 +71,9 @@ def test_black_letters_can_be_read_on_every_colour() -> None:
 
 def test_there_is_a_colour_for_every_tier_of_every_guideline() -> None:
     colours = json.loads(TABLE.read_text())["tiers"]
-    for path in FOLDER.glob("*.yaml"):
-        rules = guideline(path.stem)
-        assert rules is not None and len(rules.tiers) <= len(colours), path.name
+    for profile in modalities.profiles():
+        rules = guideline(profile.model)
+        assert rules is not None and len(rules.tiers) <= len(colours), profile.name
 
 
 def luminance(colour: str) -> float:

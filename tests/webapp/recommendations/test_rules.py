@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from handlers.answering import NO_STATISTICS, REASONS
+from modalities.guideline import GuidelineError, read
+from modalities.reading import BUNDLED
 from webapp.recommendations.answers import BECAUSE, Answer
-from webapp.recommendations.apps import check_files
-from webapp.recommendations.guideline import FOLDER, GuidelineError, guideline, read
+from webapp.recommendations.apps import check_modalities
+from webapp.recommendations.guideline import guideline
 from webapp.recommendations.rules import REVIEW_REQUIRED, apply, recommend
 
 GOOD = {"acceptable": True, "reasons": []}
@@ -71,7 +74,7 @@ def test_poor_quality_needs_a_clinician() -> None:
 
 
 def test_a_model_without_a_file_needs_a_clinician() -> None:
-    for name in ("chest-xray", "../recommendations/retina-oct", ""):
+    for name in ("brain-mri", "../recommendations/retina-oct", ""):
         said = recommend(name, {"PNEUMONIA": 0.99}, GOOD)
         assert said.urgency == REVIEW_REQUIRED
 
@@ -113,25 +116,25 @@ def test_every_recommendation_says_that_it_is_research_and_not_signed_off() -> N
     ],
 )
 def test_a_wrong_file_is_refused_by_name(tmp_path: Path, old: str, new: str, named: str) -> None:
-    path = tmp_path / "retina-oct.yaml"
-    original = (FOLDER / "retina-oct.yaml").read_text()
+    path = tmp_path / "guideline.yaml"
+    original = (BUNDLED / "oct" / "guideline.yaml").read_text()
     assert old in original
     path.write_text(original.replace(old, new))
     with pytest.raises(GuidelineError, match=named):
         read(path)
-    assert [named in error.msg for error in check_files(tmp_path)] == [True]
 
 
 def test_the_files_that_come_with_it_are_right() -> None:
-    assert [path.stem for path in FOLDER.glob("*.yaml")] == [MODEL]
-    assert check_files() == []
+    assert check_modalities() == []
 
 
-def test_a_file_broken_since_the_start_costs_no_prediction(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("webapp.recommendations.guideline.FOLDER", tmp_path)
-    (tmp_path / "broken.yaml").write_text("version: [")
+def test_a_file_broken_since_the_start_costs_no_prediction(tmp_path: Path, settings: Any) -> None:
+    folder = tmp_path / "another"
+    shutil.copytree(BUNDLED / "oct", folder)
+    written = (folder / "profile.toml").read_text()
+    (folder / "profile.toml").write_text(written.replace('"retina-oct"', '"broken"'))
+    (folder / "guideline.yaml").write_text("version: [")
+    settings.MODALITIES = tmp_path
     said = recommend("broken", {"CNV": 0.9, "NORMAL": 0.1}, GOOD)
     assert said.urgency == REVIEW_REQUIRED
     assert "can't be used" in said.reasons[0]

@@ -151,13 +151,13 @@ from webapp.scans import room, upload
 
 from pathlib import Path
 content = Path(sys.argv[1]).read_bytes()
-upload.prediction.ask = lambda image, deadline_s, subject: None
+upload.prediction.ask = lambda image, deadline_s, subject, modality: None
 
 def take(number):
     examined = examine(content)
     try:
         with room.taken(examined.memory_bytes):
-            upload.ask_and_compress(upload.without_colour(examined.decode().pixels), 0, "")
+            upload.ask_and_compress(upload.without_colour(examined.decode().pixels), 0, "", "oct")
         return "read"
     except room.NoRoom:
         return "no room"

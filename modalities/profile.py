@@ -1,0 +1,191 @@
+"""The profile of a modality: what a file `profile.toml` says of it, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from handlers.card import CardError, checked_label
+from handlers.card import checked_name as checked_model_name
+from handlers.checks import STRICT, FieldError, Line, OneOf, Range, Text, must, must_be
+
+PROFILE_NAME, GUIDELINE_NAME, LOOK_NAME = "profile.toml", "guideline.yaml", "look.json"
+MICROMETRES, MILLIMETRES = "micrometres", "millimetres"
+MOST_LETTERS = 40
+"""Of the name of a modality, of a field and of a choice, which stand in addresses and in the database."""
+
+
+class ProfileError(FieldError):
+    """A modality that can't be used; the message names the file and the field."""
+
+
+def _label(text: str) -> str:
+    try:
+        return checked_label(text)
+    except CardError as error:
+        raise ValueError(str(error)) from error
+
+
+def _model(text: str) -> str:
+    try:
+        return checked_model_name(text)
+    except CardError as error:
+        raise ValueError(str(error)) from error
+
+
+def _some(entries: Any) -> Any:
+    if not entries:
+        raise must_be("about at least one")
+    return entries
+
+
+def _twice(names: Sequence[str]) -> str:
+    """The first name that stands twice, "" if none does."""
+    return next((name for place, name in enumerate(names) if name in names[:place]), "")
+
+
+Name = Annotated[
+    str,
+    Field(pattern=rf"^[a-z0-9-]{{1,{MOST_LETTERS}}}$"),
+    must(f"up to {MOST_LETTERS} of the letters a to z, digits and '-'"),
+]
+FieldName = Annotated[
+    str,
+    Field(pattern=rf"^[a-z][a-z0-9_]{{0,{MOST_LETTERS - 1}}}$"),
+    must(f"up to {MOST_LETTERS} of the letters a to z, digits and '_', with a letter first"),
+]
+Value = Annotated[
+    str,
+    Field(pattern=rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{MOST_LETTERS - 1}}}$"),
+    must(f"up to {MOST_LETTERS} letters (A to Z), digits, '_' and '-', with a letter or digit first"),
+]
+Label = Annotated[str, AfterValidator(_label)]
+Model = Annotated[str, AfterValidator(_model)]
+Share = Annotated[float, Range(0, 1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Choice:
+    """A value of a field, and what people read for it."""
+
+    value: Value
+    title: Line
+
+
+@dataclass(frozen=True, config=STRICT)
+class ScanField:
+    """What a scan of the modality has beside the fields of every scan: one of a few values, or nothing.
+
+    It is never free text, which could name somebody.
+    """
+
+    name: FieldName
+    title: Line
+    choices: Annotated[tuple[Choice, ...], AfterValidator(_some)]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        if twice := _twice([choice.value for choice in self.choices]):
+            raise ValueError(f"the choice {twice!r} stands twice")
+        return self
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What people read, by value."""
+        return {choice.value: choice.title for choice in self.choices}
+
+
+@dataclass(frozen=True, config=STRICT)
+class Window:
+    """A preset of brightness: what is black and what is white, as shares (0 to 1) of the picture's own range."""
+
+    title: Line
+    low: Share
+    high: Share
+
+    @model_validator(mode="after")
+    def _has_an_inside(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
+        return self
+
+
+@dataclass(frozen=True, config=STRICT)
+class Units:
+    """The units in which people see what they measure."""
+
+    size: Annotated[str, OneOf(MICROMETRES, MILLIMETRES)] = MICROMETRES
+
+
+@dataclass(frozen=True, config=STRICT)
+class ProfileFile:
+    """A profile as it is written."""
+
+    title: Line
+    order: int
+    """The modality with the least one is the default."""
+    model: Model
+    """Its name at the model server."""
+    picture: Line
+    """The word for one picture."""
+    labels: Annotated[dict[Label, Line], AfterValidator(_some)]
+    """In full, in the order in which people see them."""
+    volumes: bool = False
+    """Whether files with many pictures are volumes of it."""
+    dicom: tuple[Value, ...] = ()
+    """Values of DICOM's Modality that belong to it."""
+    eye: bool = False
+    """Whether a picture is one of an eye."""
+    formats: tuple[Text, ...] = ()
+    """Names of the file formats that belong to it (`imaging.formats`); without any, all formats of pictures."""
+    notes: tuple[Text, ...] = ()
+    """Sentences that stand beside each answer."""
+    groups: dict[Line, tuple[Label, ...]] = field(default_factory=dict)
+    fields: tuple[ScanField, ...] = ()
+    units: Units = field(default_factory=Units)
+    windows: tuple[Window, ...] = ()
+    quality: dict[FieldName, float] = field(default_factory=dict)
+    """Limits of what can be judged, by the names that `imaging.quality` gives them."""
+    words: dict[FieldName, Text] = field(default_factory=dict)
+    """Texts of the page and of reports that differ, by their keys."""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        grouped = [label for labels in self.groups.values() for label in labels]
+        if twice := _twice(grouped):
+            raise ValueError(f"groups: the label {twice!r} is in two of them")
+        if strange := next((label for label in grouped if label not in self.labels), None):
+            raise ValueError(f"groups: {strange!r} is not one of the labels")
+        if twice := _twice([each.name for each in self.fields]):
+            raise ValueError(f"fields: the name {twice!r} stands twice")
+        if twice := _twice([each.title for each in self.windows]):
+            raise ValueError(f"windows: the title {twice!r} stands twice")
+        return self
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Profile(ProfileFile):
+    """A modality: its profile, with the folder's name and place."""
+
+    name: Name
+    folder: Path
+
+    @property
+    def guideline_path(self) -> Path:
+        """The file of recommendations."""
+        return self.folder / GUIDELINE_NAME
+
+    @property
+    def look_path(self) -> Path:
+        """What the router knows of its pictures."""
+        return self.folder / LOOK_NAME
+
+    @property
+    def model_labels(self) -> tuple[str, ...]:
+        """The labels in the order of people."""
+        return tuple(self.labels)

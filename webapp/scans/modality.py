@@ -1,0 +1,170 @@
+"""Which modality an upload has: as somebody says, or DICOM, or its format; else as the picture looks.
+
+A picture that looks like another modality than it came as is refused, and never answered by the wrong model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rest_framework import exceptions, status
+
+from imaging.formats import FORMATS, VOLUMES
+from modalities import Profile
+from modalities.router import look_at
+from webapp.core import modalities
+from webapp.core.modalities import BEFORE
+from webapp.scans.models import Scan
+from webapp.scans.profile_fields import check_details, checked_fields, in_sentence
+
+NAMES = {each.media_type: each.name for each in (*VOLUMES, *FORMATS)}
+"""The names of formats by their media types."""
+OF_EYES = ("eye", "eye_in_file")
+Pixels = npt.NDArray[np.uint8]
+
+
+class ModalityRefused(exceptions.APIException):
+    """An upload whose modality can't be taken; `fields` names those that can."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_code = "modality_refused"
+
+    def __init__(self, message: str, choices: Sequence[Profile]) -> None:
+        super().__init__(message)
+        self.fields = {"modality": [each.name for each in choices]}
+
+
+class ModalityUnclear(ModalityRefused):
+    """Nobody says what the picture is, and it doesn't show."""
+
+    default_code = "modality_unclear"
+
+
+class OtherModality(ModalityRefused):
+    """The picture is of another modality than it came as."""
+
+    default_code = "other_modality"
+
+
+@dataclass(frozen=True)
+class Came:
+    """What is known of a picture beside its pixels.
+
+    `said` is the modality that the sender names, `dicom` DICOM's Modality, both "" where there is none. `allowed` are the
+    modalities of those who send it.
+    """
+
+    media_type: str
+    dicom: str = ""
+    said: str = ""
+    allowed: Sequence[str] = ()
+    is_volume: bool = False
+
+
+def modality_of(came: Came, pixels: Pixels) -> Profile:
+    """The modality of a picture. Raises ModalityRefused, PermissionDenied, and ValidationError for an unknown name."""
+    served, own = modalities.profiles(), modalities.of_user(came.allowed)
+    named = _named(came.said, served)
+    if named is not None and named not in own:
+        raise exceptions.PermissionDenied(_not_yours(named, own))
+    if len(served) == 1:
+        return served[0]
+    said_of_file = _of_file(came, served)
+    if named is not None and said_of_file is not None and said_of_file != named:
+        raise OtherModality(
+            _other(named, said_of_file, own, "The file says that this is"), _sendable(own, said_of_file)
+        )
+    came_as = named or said_of_file or (own[0] if len(own) == 1 else None)
+    looks_like = modalities.named(look_at(pixels).said or "")
+    if came_as is not None and looks_like is not None and looks_like != came_as:
+        raise OtherModality(_other(came_as, looks_like, own, "This looks like"), _sendable(own, looks_like))
+    chosen = came_as or looks_like
+    if chosen is None:
+        raise ModalityUnclear(_unclear(own), own)
+    if chosen not in own:
+        raise exceptions.PermissionDenied(_not_yours(chosen, own))
+    return chosen
+
+
+def _named(said: str, served: Sequence[Profile]) -> Profile | None:
+    if not said:
+        return None
+    found = next((each for each in served if each.name == said), None)
+    if found is None:
+        raise exceptions.ValidationError(
+            {"modality": [f"Give one of: {', '.join(each.name for each in served)}."]}
+        )
+    return found
+
+
+def _of_file(came: Came, served: Sequence[Profile]) -> Profile | None:
+    """The one modality that DICOM names, or that has files of this format."""
+    by_dicom = [each for each in served if came.dicom in each.dicom]
+    if len(by_dicom) == 1:
+        return by_dicom[0]
+    name = NAMES.get(came.media_type, "")
+    having = [each for each in served if _has_format(each, name) and (each.volumes or not came.is_volume)]
+    return having[0] if len(having) == 1 else None
+
+
+def _has_format(profile: Profile, name: str) -> bool:
+    pictures = tuple(each.name for each in FORMATS)
+    return name in (profile.formats or pictures)
+
+
+def _sendable(own: Sequence[Profile], profile: Profile) -> list[Profile]:
+    return [profile] if profile in own else []
+
+
+def _other(came_as: Profile, found: Profile, own: Sequence[Profile], begins: str) -> str:
+    """The sentences for a picture that is not what it came as."""
+    follows = (
+        f"Send it as one: modality={found.name}." if found in own else "Your account doesn't work with these."
+    )
+    return f"{begins} {a(found.title)} and not {a(came_as.title)}. {follows}"
+
+
+def _unclear(own: Sequence[Profile]) -> str:
+    choices = ", ".join(f"modality={each.name} ({each.title})" for each in own)
+    return f"It doesn't show what kind of picture this is. Send it again with one of: {choices}."
+
+
+def _not_yours(profile: Profile, own: Sequence[Profile]) -> str:
+    titles = " and ".join(in_sentence(each.title) for each in own) or "no modality that is served here"
+    return f"Your account works with {titles}, and not with {in_sentence(profile.title)}. An administrator can change that."
+
+
+def a(title: str) -> str:
+    """A title with its article."""
+    text = in_sentence(title)
+    return f"{'an' if text[:1].lower() in 'aeiou' else 'a'} {text}"
+
+
+def check_known(scan: Scan, said: str, allowed: Sequence[str]) -> None:
+    """Raise as `modality_of` where a file that was sent before now comes as another modality, or from somebody without it."""
+    own, known = modalities.of_user(allowed), modalities.named(scan.modality or BEFORE)
+    if known is None:
+        raise ModalityRefused(
+            "You have sent this file before, as a kind of picture that is not served here now.", own
+        )
+    if known not in own:
+        raise exceptions.PermissionDenied(_not_yours(known, own))
+    named = _named(said, modalities.profiles())
+    if named is not None and named != known:
+        raise OtherModality(f"You have sent this file before, as {a(known.title)}.", [known])
+
+
+def said_of(profile: Profile, entered: Mapping[str, Any]) -> dict[str, Any]:
+    """What people say of a scan, by the names of its columns, with its modality. Raises ValidationError for what it hasn't."""
+    check_details(profile, entered)
+    fields = checked_fields(profile, entered.get("fields") or {})
+    return {**entered, "modality": profile.name, "fields": fields or None}
+
+
+def facts_for(profile: Profile, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says that a picture of the modality has."""
+    return {name: value for name, value in facts.items() if profile.eye or name not in OF_EYES}

@@ -1,0 +1,56 @@
+"""The fields that scans of a modality have beside those of every scan: what people say of them, checked by its profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from modalities import Profile
+from webapp.api.fields import TextField
+
+MOST_FIELDS = 40
+
+
+class FieldsField(serializers.DictField):
+    """Values by the names of fields. In a form each has its own: `fields.view=PA`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(child=TextField(max_length=40, allow_blank=True), **options)
+
+    def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
+        """The values; of a form, those of all fields whose names begin so."""
+        if not hasattr(dictionary, "getlist"):
+            return dictionary.get(self.field_name, empty)
+        begins = f"{self.field_name}."
+        given = {
+            name.removeprefix(begins): dictionary[name] for name in dictionary if name.startswith(begins)
+        }
+        return given or dictionary.get(self.field_name, empty)
+
+
+def checked_fields(profile: Profile, given: Mapping[str, str]) -> dict[str, str]:
+    """What was given, without what is empty. Raises ValidationError for what scans of the modality don't have."""
+    wrong = {}
+    known = {each.name: each for each in profile.fields}
+    for name, value in given.items():
+        if name not in known:
+            wrong[name[:MOST_FIELDS]] = [f"Scans of {in_sentence(profile.title)} have no such field."]
+        elif value and value not in known[name].titles:
+            wrong[name] = [f"Give one of: {', '.join(known[name].titles)}."]
+    if wrong:
+        raise serializers.ValidationError({"fields": wrong})
+    return {name: value for name, value in given.items() if value}
+
+
+def check_details(profile: Profile, entered: Mapping[str, Any]) -> None:
+    """Raise ValidationError for an eye that is given of a picture that has none."""
+    if entered.get("eye") and not profile.eye:
+        raise serializers.ValidationError({"eye": [f"Scans of {in_sentence(profile.title)} have no eye."]})
+
+
+def in_sentence(title: str) -> str:
+    """A title inside of a sentence: "Chest X-ray" is "chest X-ray", and "OCT" stays."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
