@@ -157,6 +157,10 @@ class ModelCard:
             self.statistics.check_labels(self.labels)
         if self.findings:
             self.findings.check_labels(self.labels)
+            if self.input.resize != STRETCH:
+                raise ValueError(
+                    f"findings: a map of findings needs the whole picture, so input.resize {STRETCH!r}"
+                )
         return self
 
     def to_dict(self) -> dict[str, Any]:

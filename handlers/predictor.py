@@ -213,7 +213,7 @@ class Predictor:
         jobs: list[Callable[[], object]] = []
         for item in items:
             jobs.append(partial(composing.facts_of, self.card, item))
-            jobs.append(partial(composing.explanation, item))
+            jobs.append(partial(composing.explanation, self.card, item))
         done = self._each(_timed, jobs)
         return [
             self._answer(item, *done[2 * index : 2 * index + 2])  # type: ignore[arg-type]
