@@ -96,6 +96,12 @@ COMMANDS = {
         "add_models_arguments",
         "models",
     ),
+    "modality": Command(
+        "list and check the modalities, and make the look by which pictures are told apart: modality list|check|look",
+        "operations.modality.commands",
+        "add_modality_arguments",
+        "modality",
+    ),
     "key": Command(
         "print the model server's key for other services",
         "operations.stack.commands",

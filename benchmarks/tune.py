@@ -123,13 +123,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _default_model(store: Path, data: DataFolder) -> Path:
-    """The folder of the model that a stack serves by default. Raises BenchmarkError when there is none."""
+    """The folder of the first modality's model, in the version that a stack serves by default; else of any model.
+
+    Raises BenchmarkError when there is none.
+    """
+    import modalities
     from benchmarks.errors import BenchmarkError
     from serving.registry import Registry, default_versions
     from serving.stores import ModelStores
 
     stores = ModelStores([store, data.model_store])
-    name, version = min(default_versions(stores, Registry(data.registry)).items(), default=("", ""))
+    served = default_versions(stores, Registry(data.registry))
+    ranks = {profile.model: rank for rank, profile in enumerate(modalities.profiles())}
+    name = min(served, key=lambda known: (ranks.get(known, len(ranks)), known), default="")
+    version = served.get(name, "")
     model = stores.holder(name, version)
     if model is None:
         raise BenchmarkError(f"{stores.problem(name, version)}" if name else "There is no model to try.")

@@ -142,9 +142,10 @@ class _Answer(Limits):
 class Answer(_Answer, total=False):
     """The answer to a prediction; `gradcam` and `findings` are missing if they were not asked for.
 
-    `findings` is null for models without a map of findings.
+    `findings` is null for models without a map of findings. `modality` is that of the model's card, where it names one.
     """
 
+    modality: str
     gradcam: Explanation
     findings: Findings | None
 
@@ -171,15 +172,16 @@ class ErrorAnswer(TypedDict):
 
 
 def caveats(card: ModelCard, first: str, probabilities: dict[str, float]) -> list[str]:
-    """The caveats of an answer: of the predicted label `first`, then of others at `LIKELY` or more ("LABEL: sentence").
+    """The caveats of an answer: the card's notes, then the caveats of labels ("LABEL: sentence").
 
-    `WITHOUT_STATISTICS` comes last, if it applies.
+    They are of the predicted label `first`, and of others at `LIKELY` or more. `WITHOUT_STATISTICS` comes last, if it
+    applies.
     """
     # The predicted label is a parameter, as after rounding several probabilities may be the highest.
     others = sorted(probabilities.keys() - {first}, key=lambda label: (-probabilities[label], label))
     likely = [first, *(label for label in others if probabilities[label] >= LIKELY)]
     of_labels = [f"{label}: {card.caveats[label]}" for label in likely if label in card.caveats]
-    return of_labels if card.statistics else [*of_labels, WITHOUT_STATISTICS]
+    return [*card.notes, *of_labels, *([] if card.statistics else [WITHOUT_STATISTICS])]
 
 
 def model_facts(card: ModelCard) -> Model:

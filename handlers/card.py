@@ -29,6 +29,7 @@ from handlers.checks import (
     must_be,
     read_json,
 )
+from imaging.quality import QualityLimits
 
 CARD_NAME = "model.json"
 STRETCH, CROP = "stretch", "crop"
@@ -38,9 +39,11 @@ largest square out of the middle, so that the picture's proportions are not seen
 MIN_SIZE, MAX_SIZE = 32, 2048
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 """The name of a model or version: it becomes a folder, and a part of file names and addresses."""
+MODALITY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+"""The name of a modality: it becomes a folder, and a part of addresses."""
 LABEL = re.compile(r"[^\W_]([\w .+()-]{0,78}[\w+()-])?")
 """A label: it becomes a folder and the cell of a table. Letters of any script are allowed."""
-LATER_FIELDS = ("groups", "rules", "statistics", "findings", "int8")
+LATER_FIELDS = ("groups", "rules", "statistics", "findings", "int8", "modality", "quality", "notes")
 """Fields that were added later; older cards lack them."""
 
 
@@ -69,6 +72,13 @@ def checked_label(value: str) -> str:
     return label
 
 
+def checked_modality(value: str) -> str:
+    """The name of a modality, or nothing. Raises CardError."""
+    if value and not MODALITY.fullmatch(value):
+        raise CardError(f"{value!r} can't name a modality: use a to z, digits, and '-' between them")
+    return value
+
+
 def _all_different(labels: tuple[str, ...]) -> tuple[str, ...]:
     if len(labels) < 2 or len(set(labels)) < len(labels):
         raise must_be("at least two labels, all different")
@@ -77,6 +87,11 @@ def _all_different(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 Name = Annotated[
     str, AfterValidator(checked_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})
+]
+Modality = Annotated[
+    str,
+    AfterValidator(checked_modality),
+    WithJsonSchema({"type": "string", "pattern": f"^({MODALITY.pattern})?$"}),
 ]
 Label = Annotated[str, AfterValidator(checked_label)]
 SEVERAL = Field(json_schema_extra={"minItems": 2, "uniqueItems": True})
@@ -121,6 +136,12 @@ class ModelCard:
     """The map of findings; None for a model without one."""
     int8: Int8Facts | None = None
     """The ranges by which the model can be served in int8; None for a model without any."""
+    modality: Modality = ""
+    """The modality whose pictures the model answers, such as `chest-xray`; empty for cards of earlier versions."""
+    quality: QualityLimits | None = None
+    """What a picture must keep to in order to be fit to be read; None: the limits of OCT B-scans."""
+    notes: tuple[Text, ...] = ()
+    """Sentences that people get with every answer, whatever its label."""
 
     @classmethod
     def load(cls, path: Path) -> ModelCard:

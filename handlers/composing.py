@@ -81,7 +81,7 @@ def facts_of(card: ModelCard, item: Predicted) -> Facts | None:
     if card.findings and item.finding_scores is not None:
         findings = findings_map.findings(item.finding_scores, card.findings, picture.width, picture.height)
     return Facts(
-        quality(picture.pixels),
+        quality(picture.pixels, card.quality),
         ImageFacts(
             width=picture.width,
             height=picture.height,
@@ -147,6 +147,8 @@ def answer(
             encode=round(encode_s * 1000, TIMING_DIGITS),
         ),
     )
+    if card.modality:
+        composed["modality"] = card.modality
     if gradcam:
         composed["gradcam"] = gradcam
     if item.loaded.request.options.findings:

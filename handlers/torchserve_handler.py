@@ -49,7 +49,7 @@ Entry = Request | Bundle | CodedError | ModelCard
 """A batch entry that has been read; ModelCard for one that asks for the card."""
 
 
-class RetinaOctHandler:
+class ImageHandler:
     """Answers TorchServe's batches with the model in its archive."""
 
     def __init__(self) -> None:

@@ -1,12 +1,13 @@
-"""Whether an image is fit to be read: it has to look like an OCT B-scan and show something.
+"""Whether an image is fit to be read: it has to look like its kind of picture and show something.
 
-The measures are simple on purpose. Their limits were set against 2,900 B-scans of OCTDL and Kermany et al., so that
-hardly any real scan is refused. The most extreme value of those scans stands beside each limit.
+The measures are simple on purpose, and the same for all kinds of pictures. Which of them count, and their limits, are
+given: a model's card has those of its own kind. Without them `BSCANS` counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import cv2
@@ -15,24 +16,75 @@ import numpy.typing as npt
 
 from imaging.pixels import Rgb
 
-MIN_DETAIL_SIDE = 100
-"""Pixels; retinal layers are a few pixels thin at twice this size (127 and more)."""
 LOOKED_AT_SIDE = 512
 """Pixels of the longer side at which the measures are taken, so that they mean the same for any device."""
-DARKEST_WHITE = 60
-"""Least grey level of the brightest hundredth (real scans: 101 and more)."""
-MIN_CONTRAST = 60
-"""Least distance of grey levels between the darkest and the brightest hundredth (100 and more)."""
-BRIGHTEST_MEDIAN = 180
-"""Highest median grey level (116 at most): vitreous and the depth of the choroid are dark."""
-MAX_COLOUR = 10.0
-"""Highest mean distance between the colour channels (0.05 at most); B-scans are grey."""
-MIN_LAYERED = 0.51
-"""Least share of horizontal edges among all (0.517 and more). Noise and fundus photos have no direction: 0.5."""
-MIN_SHARPNESS = 0.1
-"""Least ratio of fine detail to contrast (0.20 and more; 0.04 after a Gaussian blur of 4 pixels)."""
 EDGE_BLUR = 3.0
 """Standard deviation in pixels, so that speckle is not taken for edges."""
+MOST_GREY = 255
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class QualityLimits:
+    """What a picture of one kind has to keep to; a limit that is None does not count.
+
+    `picture` and `pictures` are the words for one such picture, with its article, and for several. Grey levels are 0 to
+    255, sides are pixels, all else are shares and ratios.
+    """
+
+    picture: str
+    pictures: str
+    least_side: int | None = None
+    """Pixels of the shorter side."""
+    darkest_white: float | None = None
+    """Least grey level of the brightest hundredth."""
+    brightest_median: float | None = None
+    """Highest median grey level, for pictures with a dark background."""
+    least_contrast: float | None = None
+    """Least distance of grey levels between the darkest and the brightest hundredth."""
+    most_colour: float | None = None
+    """Highest mean distance between the colour channels, for pictures that are grey."""
+    least_sharpness: float | None = None
+    """Least ratio of fine detail to contrast."""
+    least_layered: float | None = None
+    """Least share of horizontal edges among all (0 to 1), for pictures of layers. Noise has no direction: 0.5."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, with the name of the field, for what can't be a limit."""
+        for name in ("picture", "pictures"):
+            text = getattr(self, name)
+            if not (text.strip() and text.isprintable() and len(text) <= LONGEST_NAME):
+                raise ValueError(f"{name} must be one line of up to {LONGEST_NAME} letters")
+        for name in ("darkest_white", "brightest_median", "least_contrast", "most_colour"):
+            self._check(name, MOST_GREY)
+        self._check("least_layered", 1)
+        for name in ("least_side", "least_sharpness"):
+            self._check(name, None)
+
+    def _check(self, name: str, most: float | None) -> None:
+        value = getattr(self, name)
+        if value is not None and (value < 0 or most is not None and value > most):
+            bound = "0 or greater" if most is None else f"from 0 to {most}"
+            raise ValueError(f"{name} must be {bound}, not {value:g}")
+
+
+BSCANS = QualityLimits(
+    picture="an OCT B-scan",
+    pictures="OCT B-scans",
+    least_side=100,
+    darkest_white=60,
+    brightest_median=180,
+    least_contrast=60,
+    most_colour=10.0,
+    least_sharpness=0.1,
+    least_layered=0.51,
+)
+"""Limits set against 2,900 B-scans of OCTDL and Kermany et al., so that hardly any real scan is refused.
+
+The most extreme values of those scans: a side of 127 pixels, where retinal layers are a few pixels thin; 101 for the
+brightest hundredth; a median of 116, as vitreous and the depth of the choroid are dark; a contrast of 100; a colour of
+0.05; a sharpness of 0.20, which is 0.04 after a Gaussian blur of 4 pixels; layers of 0.517, where fundus photos have 0.5.
+"""
 DIGITS = 6
 
 
@@ -58,11 +110,11 @@ class Quality(TypedDict):
     measures: Measures
 
 
-def quality(pixels: Rgb) -> Quality:
-    """Judge a uint8 RGB image (height, width, 3)."""
+def quality(pixels: Rgb, limits: QualityLimits | None = None) -> Quality:
+    """Judge a uint8 RGB image (height, width, 3) by the limits of its kind; None: by those of B-scans."""
     small = _small(pixels)
     measures = _measures(small)
-    reasons = list(_reasons(pixels, small, measures))
+    reasons = list(_reasons(pixels, small, measures, limits or BSCANS))
     return Quality(acceptable=not reasons, reasons=reasons, measures=measures)
 
 
@@ -86,23 +138,28 @@ def _measures(small: Rgb) -> Measures:
     )
 
 
-def _reasons(pixels: Rgb, small: Rgb, measures: Measures) -> Iterator[str]:
+def _reasons(pixels: Rgb, small: Rgb, measures: Measures, limits: QualityLimits) -> Iterator[str]:
     height, width = pixels.shape[:2]
-    if min(height, width) < MIN_DETAIL_SIDE:
-        yield f"The image is too small: {width} × {height} pixels, and each side should have {MIN_DETAIL_SIDE}."
-    if _colour(small) > MAX_COLOUR:
-        yield "The image is coloured; OCT B-scans are grey."
-    if measures["white"] < DARKEST_WHITE:
+    if _below(min(height, width), limits.least_side):
+        yield f"The image is too small: {width} × {height} pixels, and each side should have {limits.least_side}."
+    if limits.most_colour is not None and _colour(small) > limits.most_colour:
+        yield f"The image is coloured; {limits.pictures} are grey."
+    if _below(measures["white"], limits.darkest_white):
         yield "The image is too dark."
-    if measures["median"] > BRIGHTEST_MEDIAN:
-        yield "The image is mostly bright; the background of an OCT B-scan is dark."
-    if measures["white"] - measures["black"] < MIN_CONTRAST:
+    if limits.brightest_median is not None and measures["median"] > limits.brightest_median:
+        yield f"The image is mostly bright; the background of {limits.picture} is dark."
+    if _below(measures["white"] - measures["black"], limits.least_contrast):
         yield "The image has too little contrast."
         return
-    if measures["sharpness"] < MIN_SHARPNESS:
+    if _below(measures["sharpness"], limits.least_sharpness):
         yield "The image is blurred."
-    if measures["layered"] < MIN_LAYERED:
-        yield "The image shows no horizontal layers as an OCT B-scan does."
+    if _below(measures["layered"], limits.least_layered):
+        yield f"The image shows no horizontal layers as {limits.picture} does."
+
+
+def _below(value: float, limit: float | None) -> bool:
+    """Whether a value misses a limit that counts."""
+    return limit is not None and value < limit
 
 
 def _colour(pixels: npt.NDArray[Any]) -> float:

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from handlers.card import CardError, checked_label
 from handlers.card import checked_name as checked_model_name
 from handlers.checks import STRICT, FieldError, Line, OneOf, Range, Text, must, must_be
+from imaging.quality import QualityLimits
 
 PROFILE_NAME, GUIDELINE_NAME, LOOK_NAME = "profile.toml", "guideline.yaml", "look.json"
 MICROMETRES, MILLIMETRES = "micrometres", "millimetres"
@@ -63,6 +64,11 @@ Value = Annotated[
     str,
     Field(pattern=rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{MOST_LETTERS - 1}}}$"),
     must(f"up to {MOST_LETTERS} letters (A to Z), digits, '_' and '-', with a letter or digit first"),
+]
+Uid = Annotated[
+    str,
+    Field(pattern=r"^[0-9]+(\.[0-9]+)+$", max_length=64),
+    must("a UID, such as 1.2.840.10008.5.1.4.1.1.1"),
 ]
 Label = Annotated[str, AfterValidator(_label)]
 Model = Annotated[str, AfterValidator(_model)]
@@ -139,6 +145,8 @@ class ProfileFile:
     """Whether files with many pictures are volumes of it."""
     dicom: tuple[Value, ...] = ()
     """Values of DICOM's Modality that belong to it."""
+    sop_classes: tuple[Uid, ...] = ()
+    """DICOM's SOP classes that the receiver takes for it, beside those that it takes anyway."""
     eye: bool = False
     """Whether a picture is one of an eye."""
     formats: tuple[Text, ...] = ()
@@ -149,8 +157,8 @@ class ProfileFile:
     fields: tuple[ScanField, ...] = ()
     units: Units = field(default_factory=Units)
     windows: tuple[Window, ...] = ()
-    quality: dict[FieldName, float] = field(default_factory=dict)
-    """Limits of what can be judged, by the names that `imaging.quality` gives them."""
+    quality: QualityLimits | None = None
+    """What a picture must keep to in order to be fit to be read, for the cards of its models; None: as OCT B-scans."""
     words: dict[FieldName, Text] = field(default_factory=dict)
     """Texts of the page and of reports that differ, by their keys."""
 

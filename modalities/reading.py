@@ -84,9 +84,11 @@ def read_profile(folder: Path) -> Profile:
 def problems(more: Path | None = None) -> Iterator[str]:
     """What is wrong with the modalities of this installation, as sentences.
 
-    It is what keeps profiles from being read; and whether there are the file formats that they name, and a step in the
-    guideline for each label.
+    It is what keeps profiles from being read; and whether there are the file formats that they name, a step in the
+    guideline for each label, and a look that can be read, where there is one.
     """
+    from modalities.look import read as read_look  # OpenCV takes a moment to load
+
     try:
         found = profiles(more)
     except ProfileError as error:
@@ -96,6 +98,11 @@ def problems(more: Path | None = None) -> Iterator[str]:
         if strange := next((name for name in each.formats if name not in _formats()), None):
             known = ", ".join(_formats())
             yield f"{each.folder / PROFILE_NAME}: formats: {strange!r} is no format; these are: {known}"
+        try:
+            if each.look_path.exists():
+                read_look(each.look_path)
+        except ProfileError as error:
+            yield str(error)
         try:
             steps = guideline_of(each).steps
         except GuidelineError as error:

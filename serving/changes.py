@@ -143,13 +143,20 @@ def noted(
 
 
 def note_defaults(
-    path: Path, registry: Registry, stores: ModelStores, announce: Callable[[str], None]
+    path: Path,
+    registry: Registry,
+    stores: ModelStores,
+    announce: Callable[[str], None],
+    may_begin: Callable[[str], bool] = lambda name: True,
 ) -> None:
     """Note a default version for each model that has none yet (see `missing_defaults`), and announce it.
 
-    From then on only `promote` and `rollback` change it.
+    `may_begin` says by a model's name whether it may have one without a promotion. From then on only `promote` and
+    `rollback` change it.
     """
     for name, version in missing_defaults(stores, registry).items():
+        if not may_begin(name):
+            continue
         with noted(path, registry, stores, "default", name, version):
             registry.note_promoted(name, version, stores.weights_sha256(name, version))
         announce(f"{name} {version} answers by default from now on, until another version is promoted")

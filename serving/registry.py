@@ -224,16 +224,18 @@ def default_versions(stores: ModelStores, registry: Registry) -> dict[str, str]:
     return missing_defaults(stores, registry) | {name: version for name, version in noted.items() if version}
 
 
-def models_to_serve(stores: ModelStores, registry: Registry) -> list[ModelToServe]:
+def models_to_serve(
+    stores: ModelStores, registry: Registry, serves: Callable[[str], bool] = lambda name: True
+) -> list[ModelToServe]:
     """The models that a starting model server has to serve: each with its default and the registered versions.
 
-    Broken registered versions are set aside. A broken default is not replaced, as only `promote` makes another version
+    `serves` says by a model's name whether this server is to have it. Broken registered versions are set aside. A broken default is not replaced, as only `promote` makes another version
     answer. Raises ServingError, which says what to do, if a default can't be served or no model has one.
     """
     models = []
     for name in registry.names():
         choice = registry.choice(name)
-        if choice.default is None:
+        if choice.default is None or not serves(name):
             continue
         problem = stores.problem(name, choice.default) or _other_weights(stores, name, choice)
         if problem:

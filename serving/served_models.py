@@ -15,6 +15,7 @@ from serving.registry import ModelToServe, Registry, broken_default, models_to_s
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 from serving.torchserve import TorchServe
+from serving.wanted import ALL, Wanted, check_named, left_out
 
 PROBE_TIMEOUT_S = 3.0
 """Longest time that TorchServe's management interface may take to answer a probe."""
@@ -36,6 +37,7 @@ class ServedModels:
         set_aside: SetAside,
         changes: Path,
         announce: Callable[[str], None],
+        wanted: Wanted = ALL,
     ) -> None:
         self._server = server
         self._stores = stores
@@ -43,6 +45,7 @@ class ServedModels:
         self._set_aside = set_aside
         self._changes = changes
         self._announce = announce
+        self._wanted = wanted
         key = ManagementKey(server.key_file if server.asks_for_key else None, server.management_url)
         self._client = ManagementClient(server.management_url, key, timeout_s=PROBE_TIMEOUT_S)
         self._to_register: list[ModelToServe] = []
@@ -60,9 +63,19 @@ class ServedModels:
         return self._is_prepared and not self._to_register
 
     def decide(self) -> list[ModelToServe]:
-        """The models to serve. Missing defaults are noted. Raises ServingError as `models_to_serve` does."""
-        note_defaults(self._changes, self._registry, self._stores, self._announce)
-        return models_to_serve(self._stores, self._registry)
+        """The models to serve. Missing defaults are noted. Raises ServingError as `models_to_serve` does.
+
+        Also for a name that was wanted and that no model has.
+        """
+        check_named(self._wanted, self._stores, self._registry)
+        wanted = self._wanted
+        note_defaults(self._changes, self._registry, self._stores, self._announce, wanted.may_begin)
+        return models_to_serve(self._stores, self._registry, wanted.serves)
+
+    def tell_left_out(self) -> None:
+        """Announce which models could be served and are not wanted here."""
+        for line in left_out(self._wanted, self._stores, self._registry):
+            self._announce(line)
 
     def prepare(self) -> None:
         """Write TorchServe's settings, and build the archives of defaults that are missing or out of date."""

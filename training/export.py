@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+import modalities
 from handlers.card import InputSpec, ModelCard
 from training import learnt
 from training.data.folders import SPLITS
@@ -69,9 +70,18 @@ def save_model(
         limits=(*limits, *data_limits(scans)),
         made_with={**made_with, learnt.FIELD: learnt.note(_learnt_from(scans, outliers))},
         caveats=label_caveats(scans),
+        **_of_modality(name),
     )
     card.save(out / CARD_NAME)
     return card
+
+
+def _of_modality(name: str) -> dict[str, Any]:
+    """The card's fields that the profile of the model's modality decides; none for a model of no modality."""
+    found = modalities.of_model(name)
+    if found is None:
+        return {}
+    return {"modality": found.name, "quality": found.quality, "notes": found.notes}
 
 
 def _learnt_from(scans: Sequence[Scan], outliers: Sequence[Scan]) -> list[Scan]:

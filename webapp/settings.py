@@ -287,6 +287,8 @@ def _default_model() -> str:
 # Further modalities beside those that come along; and the models that are served, where some are left out.
 MODALITIES = _GIVEN.modalities
 MODELS = _GIVEN.models
+# Those that the model server's stores have; empty where nobody says it, as in containers.
+STORED_MODELS = _GIVEN.stored_models
 # Of the default modality: its profile names it, and an installation may have another.
 MODEL_NAME = _GIVEN.model_name or _default_model()
 GATEWAY_SECRET = _GIVEN.gateway_secret

@@ -40,8 +40,8 @@ PASSING = ("no space left", "cannot allocate memory")
 """What a compiling process prints if it may succeed another time, in lower case."""
 END_OF_ALL_S = 5.0
 """When a stack is stopped, the compiling process may be killed before this one; after so long, it was killed alone."""
-MAX_CACHED = 8
-"""Compiled networks that a cache folder holds; the least recently used ones are deleted."""
+MAX_CACHED = 24
+"""Compiled networks that a cache folder holds, for some versions of each model; the least recently used are deleted."""
 COMPILERS = ("g++", "clang++")
 PLAIN = re.compile(r"[\w/.+-]+", re.ASCII)
 """Paths that PyTorch's call of the compiler can take."""

@@ -20,6 +20,7 @@ import requests
 
 from operations.errors import EXPECTED
 from operations.models.served import reconciling, seed_shared, served_models
+from operations.models.wanted import wanted_models
 from operations.stack.folder import DataFolder, write_state
 from operations.stack.stores import places, wanted_stores
 from serving.direct import ask
@@ -47,13 +48,15 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
     data.make()
     lock = data.hold(_say)
     server = _server(data, published_key is not None)
-    seed_shared(stores, data, _say)
-    models = served_models(server, stores, data, _say)
+    wanted = wanted_models([])
+    seed_shared(stores, data, _say, wanted)
+    models = served_models(server, stores, data, _say, wanted)
     served = server.home / SERVED
     served.unlink(missing_ok=True)
     if published_key:
         published_key.unlink(missing_ok=True)
     models.prepare()
+    models.tell_left_out()
     process = subprocess.Popen(server.command(), cwd=server.home, env=server.environment())
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,7 +70,7 @@ def run(data: DataFolder, stores: ModelStores, published_key: Path | None) -> in
                 publish(server.key_file, published_key)
             served.touch()
             _say("The models are served")
-        with reconciling(server, stores, data, models, _say):
+        with reconciling(server, stores, data, models, _say, wanted):
             while process.poll() is None and not stopped.wait(LOOK_AT_KEYS_S):
                 models.tell_of_engines()
                 if published_key:

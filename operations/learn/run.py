@@ -23,6 +23,9 @@ def add_run_arguments(actions: Any) -> None:
         "python3 -m django learning_run run.",
     )
     run.add_argument(
+        "--model", metavar="NAME", help="the one that learns (default: the first modality's model)"
+    )
+    run.add_argument(
         "--data-set", type=int, metavar="N", help="number of a data set (default: export one now)"
     )
     run.add_argument(
@@ -53,6 +56,7 @@ def run(arguments: argparse.Namespace) -> NoReturn:
     from operations.stack.up import running_environment
 
     words = ["--seed", str(arguments.seed)]
+    words += ["--model", arguments.model] if arguments.model else []
     words += [] if arguments.data_set is None else ["--data-set", str(arguments.data_set)]
     words += ["--replay", *(str(path.absolute()) for path in arguments.replay)] if arguments.replay else []
     words += ["--resume"] if arguments.resume else []

@@ -125,7 +125,8 @@ def _compare(data: DataFolder, work: Path, ours: Path, theirs: Path, given: list
         state = running_state(data)
     except OperationsError:
         state = None
-    if state and not _web_app(data, state, ["stored_scans", "--out", str(stored)]):
+    listing = ["stored_scans", "--model", ours.parent.name, "--out", str(stored)]
+    if state and not _web_app(data, state, listing):
         state, why_not = None, "The web app could not list its scans; its log says why."
     words = ["--candidate", str(ours), "--champion", str(theirs), "--measured", str(measured)]
     words += ["--learning", str(data.learning)]

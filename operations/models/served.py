@@ -15,12 +15,17 @@ from serving.shared.reconciling import Reconciler, Reconciling
 from serving.shared.store import SharedStores
 from serving.stores import ModelStores
 from serving.torchserve import TorchServe
+from serving.wanted import ALL, Wanted
 
 
 def served_models(
-    server: TorchServe, stores: ModelStores, data: DataFolder, announce: Callable[[str], None]
+    server: TorchServe,
+    stores: ModelStores,
+    data: DataFolder,
+    announce: Callable[[str], None],
+    wanted: Wanted = ALL,
 ) -> ServedModels:
-    """The models of the stores by their registry. `announce` gets lines for people."""
+    """The models of the stores by their registry, as far as they are wanted. `announce` gets lines for people."""
     return ServedModels(
         server,
         stores,
@@ -28,10 +33,13 @@ def served_models(
         set_aside=SetAside(data.set_aside),
         changes=data.changes,
         announce=announce,
+        wanted=wanted,
     )
 
 
-def seed_shared(stores: ModelStores, data: DataFolder, announce: Callable[[str], None]) -> None:
+def seed_shared(
+    stores: ModelStores, data: DataFolder, announce: Callable[[str], None], wanted: Wanted = ALL
+) -> None:
     """Put the bundled models into a shared store that has no decisions about them yet. Raises ServingError.
 
     A store that is away is no reason not to start, if this server has been started with it before.
@@ -41,7 +49,7 @@ def seed_shared(stores: ModelStores, data: DataFolder, announce: Callable[[str],
     stores.tidy()
     try:
         registry = registry_of(data, stores)
-        seed(stores, ModelStores([DEFAULT_STORE]), registry, announce)
+        seed(stores, ModelStores([DEFAULT_STORE]), registry, announce, wanted.may_begin)
     except StoreAway as error:
         if not data.registry_copy.exists():
             raise
@@ -54,11 +62,12 @@ def reconciling(
     data: DataFolder,
     models: ServedModels,
     announce: Callable[[str], None],
+    wanted: Wanted = ALL,
 ) -> AbstractContextManager[object]:
     """Keeps a model server at what the registry of a shared store says; does nothing for a store of its own."""
     if not isinstance(stores, SharedStores):
         return nullcontext()
     reconciler = Reconciler(
-        server, stores, copied_registry(data, stores, stands_in=False), models.client, announce
+        server, stores, copied_registry(data, stores, stands_in=False), models.client, announce, wanted
     )
     return Reconciling(reconciler, lambda: models.are_registered)

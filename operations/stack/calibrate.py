@@ -19,6 +19,7 @@ def add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
         "answers now. It fits temperature, prediction sets and the threshold of familiarity; weights stay as they are. "
         "In a container: python3 -m django calibrate."
     )
+    parser.add_argument("--model", metavar="NAME", help="its name (default: the first modality's model)")
     others = parser.add_mutually_exclusive_group()
     for option, text in ACTIONS.items():
         others.add_argument(option, action="store_true", help=text)
@@ -31,4 +32,5 @@ def calibrate(arguments: argparse.Namespace) -> int:
 
     data = DataFolder(arguments.data_dir)
     options = [option for option in ACTIONS if getattr(arguments, option[2:].replace("-", "_"))]
-    return manage(data, running_state(data), ["calibrate", *options])
+    named = [f"--model={arguments.model}"] if arguments.model else []
+    return manage(data, running_state(data), ["calibrate", *named, *options])

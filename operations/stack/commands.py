@@ -52,6 +52,13 @@ def add_up_arguments(parser: argparse.ArgumentParser) -> None:
         "given several times",
     )
     add_store_option(parser, str(DEFAULT_STORE))
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="models to serve; each takes memory (default: those of all modalities, and what was promoted)",
+    )
     dicom = parser.add_argument_group(
         "DICOM receiver", "takes what devices and a PACS send; who may is set in the administration"
     )
@@ -81,6 +88,7 @@ def add_up_arguments(parser: argparse.ArgumentParser) -> None:
 
 def up(arguments: argparse.Namespace) -> int:
     """Start a stack, and return when it is stopped or, detached, when it is ready."""
+    from operations.models.wanted import wanted_models
     from operations.stack.up import Settings, run
 
     data = DataFolder(arguments.data_dir)
@@ -94,6 +102,7 @@ def up(arguments: argparse.Namespace) -> int:
         mongodb_uri=os.environ.get("RETINOTE_MONGODB_URI") or None,
         dicom_host=arguments.dicom_host if arguments.dicom else None,
         dicom_port=arguments.dicom_port,
+        wanted=wanted_models(arguments.models),
     )
     if arguments.detach:
         return _in_background(lambda ready: run(settings, sys.stdout, ready))

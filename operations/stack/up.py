@@ -23,6 +23,7 @@ from serving.shared.place import is_url
 from serving.shared.store import SharedStores
 from serving.stores import ModelStores
 from serving.tuning import load_tuned
+from serving.wanted import ALL, Wanted
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Settings:
     dicom_host: str | None = None
     """Where the DICOM receiver listens; None without one."""
     dicom_port: int | None = None
+    wanted: Wanted = ALL
+    """The models to serve."""
 
 
 class Announcer:
@@ -104,8 +107,10 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
         chosen["dicom"] = ports.choose_dicom(settings.dicom_host, settings.dicom_port, chosen["web"])
     server = _model_server(data, chosen, load_tuned(data.tuning, announce))
     # Checked first, so that an error comes before half of the stack has been started.
-    seed_shared(settings.stores, data, announce)
-    served_models(server, settings.stores, data, announce).decide()
+    seed_shared(settings.stores, data, announce, settings.wanted)
+    checked = served_models(server, settings.stores, data, announce, settings.wanted)
+    checked.decide()
+    checked.tell_left_out()
     if settings.mongodb_uri:
         mongodb.answers_as_primary(settings.mongodb_uri)
     database = OwnDatabase(data, chosen["mongodb"])
@@ -120,7 +125,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             announce(f"Starting a stack on {data.path}")
             if not settings.mongodb_uri:
                 supervisor.start(services.mongodb_service(database))
-            models = served_models(server, settings.stores, data, supervisor.say)
+            models = served_models(server, settings.stores, data, supervisor.say, settings.wanted)
             supervisor.start(services.model_server_service(server, models))
             page_task = _start_page(supervisor, app, data, announce)
             if not settings.mongodb_uri:
@@ -141,7 +146,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
             _welcome(announce, app, settings, password, chosen.get("dicom"))
             password = None
             when_ready()
-            with reconciling(server, settings.stores, data, models, supervisor.say):
+            with reconciling(server, settings.stores, data, models, supervisor.say, settings.wanted):
                 supervisor.run()
             announce("Stopping")
     except StopRequested:
@@ -176,6 +181,8 @@ def _web_app(
             model_metrics=server.metrics_socket,
             calibration=data.calibration,
             model_store=settings.stores.place if isinstance(settings.stores, SharedStores) else "",
+            models=sorted(settings.wanted.only or ()),
+            stored_models=settings.stores.names(),
         ),
     )
 
@@ -212,6 +219,8 @@ def _facts(
         "workers": server.capacity.workers,
         "batching": asdict(server.capacity.batching),
         "model_stores": places(settings.stores),
+        "models": sorted(settings.wanted.only or ()),
+        "stored_models": settings.stores.names(),
     }
 
 
@@ -318,6 +327,8 @@ def running_environment(
         # A stack of an earlier version has no such entry.
         calibration=Path(state.get("calibration", data.calibration)),
         model_store=next(filter(is_url, state["model_stores"]), ""),
+        models=state.get("models", []),
+        stored_models=state.get("stored_models", []),
         inherited=inherited,
     )
 

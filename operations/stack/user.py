@@ -25,6 +25,13 @@ def add_user_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument(
         "--adjudicator", action="store_true", help="a clinician who settles scans on which readers disagree"
     )
+    create.add_argument(
+        "--modality",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="sees and uploads scans of this modality alone; may be given several times (default: all)",
+    )
     add_data_option(create)
     for action, text in (
         ("appoint", "make a clinician an adjudicator, who settles scans on which readers disagree"),
@@ -48,4 +55,5 @@ def user(arguments: argparse.Namespace) -> int:
         options += ["--clinic", arguments.clinic]
     if arguments.adjudicator:
         options.append("--adjudicator")
+    options += [f"--modality={name}" for name in arguments.modality]
     return manage(data, running_state(data), options)

@@ -26,6 +26,7 @@ from operations.stack.database import broker_of, database_name
 from serving.capacity import core_count
 from serving.direct import ask
 from serving.shared.place import STORE_VARIABLE
+from serving.wanted import MODELS_VARIABLE, STORED_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_ADMINISTRATOR = "admin"
@@ -48,9 +49,15 @@ LEARNING_VARIABLE = "RETINOTE_LEARNING"
 ON = ("1", "true", "yes")
 TRAINER_NICENESS = 15
 SET_UP = """
+import sys
 import django
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 django.setup()
+try:
+    call_command("check", tags=["modalities"], verbosity=0)
+except SystemCheckError as error:
+    sys.exit(str(error))
 call_command("migrate", interactive=False)
 call_command("sweep_scans")
 call_command("publish_calibration")
@@ -189,13 +196,16 @@ def environment(
     model_metrics: Path,
     calibration: Path,
     model_store: str = "",
+    models: Sequence[str] = (),
+    stored_models: Sequence[str] = (),
     hosts: Sequence[str] = (),
     inherited: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """The environment of the web app. The user's own variables (RETINOTE_…) stay, except for those that the stack sets.
 
     `hosts` are names under which it answers, beside those of this machine. `model_store` is the URL of the store that
-    the model server shares with others; "" if it shares none.
+    the model server shares with others; "" if it shares none. `models` are those that it serves where it leaves others
+    out; empty where it leaves out none. `stored_models` are those that the stores have, empty where nobody looked.
     """
     broker = broker_of(database_name(inherited))
     answered = [inherited.get(HOSTS_VARIABLE) or LOCAL_NAMES, *hosts]
@@ -217,6 +227,8 @@ def environment(
             "RETINOTE_MODEL_METRICS": str(model_metrics),
             FOLDER_VARIABLE: str(calibration),
             STORE_VARIABLE: model_store,
+            MODELS_VARIABLE: ",".join(models),
+            STORED_VARIABLE: ",".join(stored_models),
         }
     )
 

@@ -93,8 +93,8 @@ class SharedDecisions:
         self.registry.note_retired(name, version, choice)
 
     def lacking(self, name: str, version: str) -> list[ServerReport]:
-        """The servers that are there but don't have a version ready."""
-        present = servers.there(servers.read_all(self.stores.objects))
+        """The servers that are there for a model but don't have this version ready."""
+        present = servers.there_for(servers.read_all(self.stores.objects), name)
         return [report for report in present if not report.serves(name, version)]
 
     def wait_loaded(self, name: str, version: str, announce: Announce, timeout_s: float = WAIT_S) -> None:
@@ -116,7 +116,7 @@ class SharedDecisions:
         """Wait until a version answers by default on all servers that are there. Returns those where it doesn't yet."""
         deadline = time.monotonic() + timeout_s
         while True:
-            present = servers.there(servers.read_all(self.stores.objects))
+            present = servers.there_for(servers.read_all(self.stores.objects), name)
             others = [report for report in present if report.default(name) != version]
             if not others or time.monotonic() > deadline:
                 return others
@@ -146,15 +146,23 @@ def _lacking(name: str, version: str, lacking: Sequence[ServerReport]) -> str:
     )
 
 
-def seed(stores: SharedStores, bundled: ModelStores, registry: Registry, announce: Announce) -> None:
-    """Put the highest sound version of each bundled model into a store in which nothing is decided yet.
+def seed(
+    stores: SharedStores,
+    bundled: ModelStores,
+    registry: Registry,
+    announce: Announce,
+    may_begin: Callable[[str], bool] = lambda name: True,
+) -> None:
+    """Put the highest sound version of each bundled model into a store in which nothing is decided about it yet.
 
-    It is the default from then on, as at the very first start of an installation of one machine. Of several servers
-    that start at once, one decides. Raises ServingError.
+    It is the default from then on, as at the very first start of an installation of one machine, or at the first with a
+    bundled model that was not there before. `may_begin` says which models may. Of several servers that start at once,
+    one decides. Raises ServingError.
     """
-    if registry.names():
-        return
+    decided = registry.names()
     for name in bundled.names():
+        if name in decided or not may_begin(name):
+            continue
         versions = reversed(bundled.versions(name))
         version = next((known for known in versions if not bundled.problem(name, known)), "")
         folder = bundled.holder(name, version)

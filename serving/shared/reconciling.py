@@ -34,6 +34,7 @@ from serving.shared.errors import StoreAway, StoreError
 from serving.shared.servers import FAILED, LOADING, READY, ServedReport, ServerReport
 from serving.shared.store import SharedStores
 from serving.torchserve import TorchServe
+from serving.wanted import ALL, Wanted
 
 LOOK_EVERY_S = 2.0
 """Between two looks at the registry, which is one small request each."""
@@ -53,7 +54,10 @@ class Failure:
 
 
 class Reconciler:
-    """The loop of one model server. `client` manages its TorchServe; `announce` gets lines for people."""
+    """The loop of one model server. `client` manages its TorchServe; `announce` gets lines for people.
+
+    Models that are not `wanted` are left alone, whatever is decided about them.
+    """
 
     def __init__(
         self,
@@ -62,7 +66,9 @@ class Reconciler:
         registry: Registry,
         client: ManagementClient,
         announce: Callable[[str], None],
+        wanted: Wanted = ALL,
     ) -> None:
+        self._wanted = wanted
         self._server = server
         self._stores = stores
         self._registry = registry
@@ -101,7 +107,8 @@ class Reconciler:
         """Compare once, take the steps that are missing, and report. Raises nothing that is expected."""
         error = ""
         try:
-            choices = {name: self._registry.choice(name) for name in self._registry.names()}
+            wanted = filter(self._wanted.serves, self._registry.names())
+            choices = {name: self._registry.choice(name) for name in wanted}
             self._forget_failures(choices)
             for name, choice in choices.items():
                 if choice.default is not None:
@@ -217,7 +224,10 @@ class Reconciler:
             facts = (*versions, error)
             if facts == self._reported and time.monotonic() - self._reported_at < servers.HEARTBEAT_S:
                 return
-            report = ServerReport(self.identity, socket.gethostname(), self._started, versions, error)
+            models = None if self._wanted.only is None else sorted(self._wanted.only)
+            report = ServerReport(
+                self.identity, socket.gethostname(), self._started, versions, error, models=models
+            )
             try:
                 servers.write(self._stores.objects, report)
             except StoreError:

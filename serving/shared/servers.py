@@ -47,11 +47,17 @@ class ServerReport:
     error: str = ""
     age_s: float = 0.0
     """Seconds since it was written, by the store's clock."""
+    models: list[str] | None = None
+    """The models that it serves, where others are left out on purpose; None where none are."""
 
     @property
     def is_there(self) -> bool:
         """Whether the server has written lately."""
         return self.age_s <= AWAY_AFTER_S
+
+    def takes(self, name: str) -> bool:
+        """Whether versions of a model are to be loaded there."""
+        return self.models is None or name in self.models
 
     def find(self, name: str, version: str) -> ServedReport | None:
         """What it says about a version; None if it doesn't have it."""
@@ -71,6 +77,8 @@ def write(objects: Objects, report: ServerReport) -> None:
     """Write what a server serves. Raises StoreError."""
     content = asdict(report)
     del content["age_s"]
+    if report.models is None:  # readers of earlier versions don't know the field
+        del content["models"]
     objects.write(f"{SERVERS}{report.id}.json", json.dumps(content, indent=1).encode() + b"\n")
 
 
@@ -100,6 +108,11 @@ def read_all(objects: Objects) -> list[ServerReport]:
 def there(reports: Sequence[ServerReport]) -> list[ServerReport]:
     """Those that have written lately."""
     return [report for report in reports if report.is_there]
+
+
+def there_for(reports: Sequence[ServerReport], name: str) -> list[ServerReport]:
+    """Those that have written lately and don't leave this model out."""
+    return [report for report in there(reports) if report.takes(name)]
 
 
 def _report(content: bytes, age_s: float) -> ServerReport | None:

@@ -21,6 +21,7 @@ VALUES = {
     "status": ("queued", "predicted"),
     "reviewed": ("true", "false"),
     "eye": ("OD",),
+    "modality": ("oct", "chest-xray"),
     "patient_ref": ("PATIENT-SECRET", "P-2"),
     "uploaded_after": ("2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
     "uploaded_before": ("2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),

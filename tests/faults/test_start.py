@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from operations.stack.folder import DataFolder
+from tests.modalities.folders import write_modality
 from tests.models import make_model
 from tests.services import free_ports
 from tests.stacks import ROOT, environment, retinote
@@ -89,6 +90,24 @@ def test_broken_weights_stop_the_start(tmp_path: Path) -> None:
 
     assert ran.returncode == 2
     assert "weights.safetensors is not the file that its card describes" in ran.stderr
+    assert not DataFolder(tmp_path / "var").is_held()
+
+
+def test_a_modality_without_its_model_stops_the_start(tmp_path: Path, store: Path) -> None:
+    more = write_modality(tmp_path / "more")
+    ran = subprocess.run(
+        [sys.executable, ROOT / "cli.py", "up", "--data-dir", tmp_path / "var", "--model-store", store]
+        + ["--port", str(free_ports(1)[0])],
+        env=environment() | {"RETINOTE_MODALITIES": str(more)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert ran.returncode == 2
+    assert "model: there is no model fundus in the stores. Import one" in ran.stderr
+    assert "Traceback" not in ran.stderr
     assert not DataFolder(tmp_path / "var").is_held()
 
 

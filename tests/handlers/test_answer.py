@@ -34,3 +34,11 @@ def test_a_model_without_statistics_says_so_last_of_all(tmp_path: Path) -> None:
     card = ModelCard.load(make_model(tmp_path, caveats={"DME": "Few patients."}) / CARD_NAME)
     assert caveats(card, "DME", {"DME": 0.9}) == ["DME: Few patients.", WITHOUT_STATISTICS]
     assert caveats(card, "CNV", {"CNV": 0.9}) == [WITHOUT_STATISTICS]
+
+
+def test_notes_of_the_card_come_first_with_every_answer(tmp_path: Path) -> None:
+    folder = make_model(tmp_path, caveats={"DME": "Few patients."})
+    give_statistics(folder, notes=("A demonstration, not for use.",))
+    card = ModelCard.load(folder / CARD_NAME)
+    assert caveats(card, "DME", {"DME": 0.9}) == ["A demonstration, not for use.", "DME: Few patients."]
+    assert caveats(card, "CNV", {"CNV": 0.9}) == ["A demonstration, not for use."]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from handlers.card import CardError, ModelCard
+from imaging.quality import QualityLimits
 from tests.models import LABELS, give_statistics, make_model
 
 
@@ -135,6 +136,40 @@ def test_a_file_that_is_no_card_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text("[]")
     with pytest.raises(CardError, match="must be a JSON object"):
         ModelCard.load(tmp_path / "model.json")
+
+
+XRAYS = {"picture": "a chest X-ray", "pictures": "chest X-rays", "least_side": 200}
+
+
+def test_a_card_may_name_its_modality_and_what_its_pictures_keep_to(card_file: Path) -> None:
+    changed(card_file, "modality", "chest-xray")
+    changed(card_file, "notes", ["A demonstration, not for use."])
+    card = ModelCard.load(changed(card_file, "quality", XRAYS))
+    assert (card.modality, card.notes) == ("chest-xray", ("A demonstration, not for use.",))
+    assert card.quality == QualityLimits("a chest X-ray", "chest X-rays", least_side=200)
+    assert ModelCard.from_json(json.dumps(card.to_dict())) == card
+
+
+def test_a_card_without_these_is_as_before(card_file: Path) -> None:
+    card = ModelCard.load(card_file)
+    assert (card.modality, card.quality, card.notes) == ("", None, ())
+    assert not {"modality", "quality", "notes"} & card.to_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("modality", "Chest X-ray", "modality"),
+        ("modality", "-", "modality"),
+        ("notes", [""], r"notes\[0\]"),
+        ("quality", {"picture": "an X-ray"}, r"quality\.pictures is missing"),
+        ("quality", XRAYS | {"least_layerd": 0.5}, r"quality\.least_layerd is not known"),
+        ("quality", XRAYS | {"least_layered": 2}, "quality: least_layered must be from 0 to 1"),
+    ],
+)
+def test_what_is_wrong_with_them_is_named(card_file: Path, field: str, value: Any, said: str) -> None:
+    with pytest.raises(CardError, match=said):
+        ModelCard.load(changed(card_file, field, value))
 
 
 def test_a_caveat_is_about_a_label_of_the_model(card_file: Path) -> None:

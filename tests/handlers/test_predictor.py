@@ -23,9 +23,9 @@ from imaging.decoding import decode
 from imaging.errors import Busy, CodedError, EmptyImage, ImageTooSmall
 from imaging.heat import enlarged
 from imaging.pixels import grey_to_rgb
-from imaging.quality import quality
+from imaging.quality import QualityLimits, quality
 from tests.images import bscan, encoded, from_base64, png_bytes
-from tests.models import LABELS, make_model
+from tests.models import LABELS, give_statistics, make_model
 from tests.services import engines
 
 # Each engine is loaded, the first time in a checkout compiled, in one process only.
@@ -111,6 +111,18 @@ def test_an_answer_has_everything_the_contract_names(predictor: Predictor) -> No
     assert from_base64(found["gradcam"]["overlay"]).size == (640, 400)
     heatmap = from_base64(found["gradcam"]["heatmap"])
     assert (heatmap.format, heatmap.mode, heatmap.size) == ("PNG", "L", (640, 400))
+
+
+def test_a_card_of_another_modality_judges_by_its_own_limits(tmp_path: Path) -> None:
+    own = make_model(tmp_path, name="chest-xray")
+    limits = QualityLimits("a chest X-ray", "chest X-rays", least_side=500)
+    give_statistics(own, modality="chest-xray", quality=limits, notes=("A demonstration.",))
+    predictor = Predictor.load(own, settings=EngineSettings("eager", engines()))
+    found = answer(predictor, png_bytes(640, 400))
+    assert found["modality"] == "chest-xray"
+    assert found["caveats"] == ["A demonstration."]
+    assert found["quality"] == quality(decode(png_bytes(640, 400)).pixels, limits)
+    assert [reason.split(":")[0] for reason in found["quality"]["reasons"]] == ["The image is too small"]
 
 
 def test_probabilities_are_the_networks_own_at_its_temperature(predictor: Predictor, folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from ts.context import Context, RequestProcessor
 
 from handlers.card import ModelCard
-from handlers.torchserve_handler import RetinaOctHandler
+from handlers.torchserve_handler import ImageHandler
 from tests.images import encoded, png_bytes
 from tests.models import make_model
 
@@ -28,8 +28,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def handler(model: Path) -> Iterator[RetinaOctHandler]:
-    loaded = RetinaOctHandler()
+def handler(model: Path) -> Iterator[ImageHandler]:
+    loaded = ImageHandler()
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RETINOTE_ENGINE", "eager")
         loaded.initialize(Context("retina-oct", str(model), {}, 8, None, "0.12.0"))
@@ -37,7 +37,7 @@ def handler(model: Path) -> Iterator[RetinaOctHandler]:
 
 
 def handle(
-    handler: RetinaOctHandler, rows: list[dict[str, Any]], headers: list[dict[str, Any]]
+    handler: ImageHandler, rows: list[dict[str, Any]], headers: list[dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], Context]:
     context = Context("retina-oct", "", {}, 8, None, "0.12.0")
     context.request_ids = {index: f"own-{index}" for index in range(len(rows))}
@@ -53,7 +53,7 @@ def heat_of(gradcam: dict[str, Any]) -> npt.NDArray[np.int16]:
     return picture.astype(np.int16)
 
 
-def test_predictions_and_explanations_share_a_batch(handler: RetinaOctHandler) -> None:
+def test_predictions_and_explanations_share_a_batch(handler: ImageHandler) -> None:
     rows = [{"body": bytearray(png_bytes(seed=seed))} for seed in range(3)]
     for headers in ([PREDICT, EXPLAIN, PREDICT], [EXPLAIN, PREDICT, EXPLAIN]):
         answers, context = handle(handler, rows, headers)
@@ -63,7 +63,7 @@ def test_predictions_and_explanations_share_a_batch(handler: RetinaOctHandler) -
             assert context.get_response_content_type(index) == "application/json"
 
 
-def test_each_fault_has_its_own_status_and_code(handler: RetinaOctHandler) -> None:
+def test_each_fault_has_its_own_status_and_code(handler: ImageHandler) -> None:
     rows = [
         {"body": bytearray(png_bytes())},
         {"body": bytearray(b"")},
@@ -90,7 +90,7 @@ def test_each_fault_has_its_own_status_and_code(handler: RetinaOctHandler) -> No
     assert answers[0]["probabilities"] == answers[6]["probabilities"]
 
 
-def test_of_requests_of_several_images_one_is_answered_where_others_wait(handler: RetinaOctHandler) -> None:
+def test_of_requests_of_several_images_one_is_answered_where_others_wait(handler: ImageHandler) -> None:
     image = base64.b64encode(png_bytes()).decode()
     several = {"body": {"instances": [image, image]}}
     one_in_words, one = {"body": {"instances": [image]}}, {"body": bytearray(png_bytes())}
@@ -104,7 +104,7 @@ def test_of_requests_of_several_images_one_is_answered_where_others_wait(handler
 
 
 def test_a_request_of_several_images_is_one_answer_and_no_neighbours_matter(
-    handler: RetinaOctHandler,
+    handler: ImageHandler,
 ) -> None:
     scans = [png_bytes(seed=seed) for seed in range(3)]
     one, two, three = (base64.b64encode(scan).decode() for scan in scans)
@@ -144,7 +144,7 @@ def test_a_request_of_several_images_is_one_answer_and_no_neighbours_matter(
 
 
 def test_a_description_is_the_model_card_and_is_for_who_asked_alone(
-    handler: RetinaOctHandler, model: Path
+    handler: ImageHandler, model: Path
 ) -> None:
     image: dict[str, Any] = {"body": bytearray(png_bytes())}
     describe = PREDICT | {"describe": "True"}
@@ -158,9 +158,7 @@ def test_a_description_is_the_model_card_and_is_for_who_asked_alone(
     assert "prediction" in answers[2], "a caller's header of TorchServe's name"
 
 
-def test_a_caller_asks_for_the_card_with_a_header_and_no_image(
-    handler: RetinaOctHandler, model: Path
-) -> None:
+def test_a_caller_asks_for_the_card_with_a_header_and_no_image(handler: ImageHandler, model: Path) -> None:
     image, empty = {"body": bytearray(png_bytes())}, {"body": bytearray()}
     asks = PREDICT | {"X-Card": "true"}
 
@@ -183,7 +181,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_what_cannot_be_read_fails_alone(handler: RetinaOctHandler, kind: str) -> None:
+def test_what_cannot_be_read_fails_alone(handler: ImageHandler, kind: str) -> None:
     image: dict[str, Any] = {"body": bytearray(png_bytes())}
 
     answers, context = handle(handler, [{"body": UNREADABLE[kind]}, image], [PREDICT, PREDICT])
@@ -193,7 +191,7 @@ def test_what_cannot_be_read_fails_alone(handler: RetinaOctHandler, kind: str) -
     assert "prediction" in answers[1]
 
 
-def test_an_answer_to_grpc_says_that_it_is_the_last(handler: RetinaOctHandler) -> None:
+def test_an_answer_to_grpc_says_that_it_is_the_last(handler: ImageHandler) -> None:
     image: dict[str, Any] = {"body": bytearray(png_bytes())}
     of_grpc = {"body": {"content-type": ""}, "ts_request_sequence_id": "1"}
 
@@ -204,7 +202,7 @@ def test_an_answer_to_grpc_says_that_it_is_the_last(handler: RetinaOctHandler) -
 
 
 def test_the_log_names_requests_and_nothing_of_their_content(
-    handler: RetinaOctHandler, caplog: pytest.LogCaptureFixture
+    handler: ImageHandler, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     headers = [PREDICT | {"X-Request-Id": "web-42"}, PREDICT | {"X-Request-Id": "a\nforged line"}, PREDICT]
@@ -225,10 +223,10 @@ def test_a_broken_model_is_not_loaded(tmp_path: Path) -> None:
     folder = make_model(tmp_path)
     (folder / "model.json").unlink()
     with pytest.raises(Exception, match="model.json"):
-        RetinaOctHandler().initialize(Context("retina-oct", str(folder), {}, 8, None, "0.12.0"))
+        ImageHandler().initialize(Context("retina-oct", str(folder), {}, 8, None, "0.12.0"))
 
 
-def test_who_is_refused_for_now_is_told_when_to_come_back(handler: RetinaOctHandler) -> None:
+def test_who_is_refused_for_now_is_told_when_to_come_back(handler: ImageHandler) -> None:
     large = encoded(np.zeros((2500, 2500, 3), np.uint8))
     answers, context = handle(
         handler, [{"body": bytearray(png_bytes())}, {"body": bytearray(large)}], [PREDICT, PREDICT]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from imaging.pixels import Rgb, grey_to_rgb
-from imaging.quality import quality
+from imaging.quality import BSCANS, QualityLimits, quality
 from tests.images import bscan
 
 
@@ -84,3 +84,35 @@ def test_an_unfit_image_is_said_to_be_so(pixels: Rgb, reason: str) -> None:
     found = quality(pixels)
     assert not found["acceptable"]
     assert any(reason in said for said in found["reasons"])
+
+
+def test_what_a_limit_does_not_name_does_not_count() -> None:
+    turned = grey_to_rgb(255 - np.rot90(scan()).copy())
+    assert len(quality(turned)["reasons"]) == 2
+    assert quality(turned, QualityLimits("a chest X-ray", "chest X-rays", least_side=100))["acceptable"]
+    assert quality(turned, BSCANS) == quality(turned)
+
+
+def test_sentences_name_the_kind_of_picture() -> None:
+    limits = QualityLimits("a chest X-ray", "chest X-rays", most_colour=10, brightest_median=20)
+    assert quality(photo(), limits)["reasons"] == [
+        "The image is coloured; chest X-rays are grey.",
+        "The image is mostly bright; the background of a chest X-ray is dark.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("picture", " "),
+        ("pictures", "X-rays\n"),
+        ("pictures", "x" * 61),
+        ("darkest_white", 256),
+        ("least_layered", 1.1),
+        ("least_side", -1),
+        ("least_sharpness", -0.1),
+    ],
+)
+def test_what_can_be_no_limit_is_named(field: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{field} must be"):
+        QualityLimits(**{"picture": "an X-ray", "pictures": "X-rays", field: value})

@@ -8,8 +8,8 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
-from django.forms import ModelForm
+from django.db.models import Field, QuerySet
+from django.forms import CheckboxSelectMultiple, ModelForm, MultipleChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -18,6 +18,7 @@ from webapp.accounts.abilities import Ability
 from webapp.accounts.admin_additions import added_facts, added_sections
 from webapp.accounts.models import RefreshSession, User
 from webapp.audit.sign_ins import signed_out
+from webapp.core import modalities
 from webapp.mongodb.admin import TransactionalAdmin
 from webapp.mongodb.transactions import all_or_nothing
 
@@ -45,13 +46,13 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password", "is_active")}),
-        ("Role", {"fields": ("role", "is_adjudicator", "clinic")}),
+        ("Role", {"fields": ("role", "is_adjudicator", "clinic", "modalities")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "usable_password", "password1", "password2")}),
-        ("Role", {"fields": ("role", "is_adjudicator", "clinic")}),
+        ("Role", {"fields": ("role", "is_adjudicator", "clinic", "modalities")}),
     )
     actions = ("appoint", "dismiss", "sign_out_everywhere")
 
@@ -87,6 +88,17 @@ class UserAdmin(TransactionalAdmin[User], DjangoUserAdmin[User]):
         self.message_user(request, f"{len(changed) - len(refused)} adjudicator(s) {done}.")
         for reason in refused:
             self.message_user(request, reason, messages.WARNING)
+
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **options: Any) -> Any:
+        """The field of a form; of the modalities, boxes to tick."""
+        if db_field.name == "modalities":
+            return MultipleChoiceField(
+                choices=[(each.name, each.title) for each in modalities.profiles()],
+                widget=CheckboxSelectMultiple,
+                required=False,
+                help_text=db_field.help_text,
+            )
+        return super().formfield_for_dbfield(db_field, request, **options)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Change another user's password; the own one is changed on the page that asks for the old one."""

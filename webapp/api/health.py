@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from pymongo.errors import PyMongoError
 
 from operations.version import installed_version
+from webapp.core import modalities
 from webapp.inference.model_server import model_client
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,11 @@ def alive(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when requests can be served, 503 when not, with the state of each dependency.
 
-    Without the model server the app is ready but degraded: uploads are kept and predicted later.
+    Without the model server the app is ready but degraded: uploads are kept and predicted later. It is asked for the
+    default modality's model.
     """
     database = _database_answers()
-    model_server = model_client().is_ready()
+    model_server = model_client(modalities.default().model).is_ready()
     status = "unavailable" if not database else "ok" if model_server else "degraded"
     states = {
         "mongodb": "ok" if database else "unavailable",

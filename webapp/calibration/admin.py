@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,6 +18,7 @@ from webapp.accounts.models import User
 from webapp.calibration import profiles, summary
 from webapp.calibration.evidence import LEAST_SCANS
 from webapp.calibration.models import CalibrationProfile
+from webapp.core import modalities
 from webapp.scans.disclosing_admin import DisclosingAdmin
 from webapp.scans.disclosure import disclose_everything
 
@@ -41,7 +41,7 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
         "made_by",
         "state",
     )
-    list_filter = ("model_version",)
+    list_filter = ("model_name", "model_version")
     list_per_page = 25
     fields = readonly_fields = (
         "name",
@@ -68,28 +68,31 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with the number of scans that a calibration takes."""
-        context = {"least_scans": LEAST_SCANS, "used": _in_use(), **(extra_context or {})}
+        answering = [(each.model, each.title, _in_use(each.model)) for each in modalities.profiles()]
+        context = {"least_scans": LEAST_SCANS, "answering": answering, **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def calibrate(self, request: HttpRequest) -> HttpResponse:
         """Show the metrics before and after; the second button stores the calibration."""
         user = _may_calibrate(request)
         disclose_everything(user)
+        model = request.POST.get("model", "")
         try:
             if "store" in request.POST:
-                made = profiles.calibrate(user)
+                made = profiles.calibrate(user, model)
                 self.log_addition(request, made, "Calibrated.")
                 self.message_user(request, f"The calibration {made.name} is in use.")
                 return HttpResponseRedirect(
                     reverse("admin:calibration_calibrationprofile_change", args=[made.pk])
                 )
-            tried = profiles.propose().document(user)
+            tried = profiles.propose(model).document(user)
         except profiles.EXPECTED_ERRORS as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()
         context = {
             **self.admin_site.each_context(request),
-            "title": "Calibrate",
+            "title": f"Calibrate {tried.model_name}",
+            "model": tried.model_name,
             "opts": self.opts,
             "basis": summary.basis(tried),
             "left_out": tried.left_out,
@@ -105,7 +108,7 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
         user = _may_calibrate(request)
         disclose_everything(user)
         try:
-            undone, used = profiles.undo(user)
+            undone, used = profiles.undo(user, request.POST.get("model", ""))
         except profiles.EXPECTED_ERRORS as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()
@@ -116,7 +119,7 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
     @admin.display(description="State")
     def state(self, profile: CalibrationProfile) -> str:
         """Whether answers follow it: in use, taken back or earlier."""
-        return summary.state(profile, _in_use())
+        return summary.state(profile, _in_use(profile.model_name))
 
     @admin.display(description="Fitted on")
     def basis(self, profile: CalibrationProfile) -> SafeString:
@@ -154,8 +157,8 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
         return False
 
 
-def _in_use() -> CalibrationProfile | None:
-    return CalibrationProfile.objects.in_use(settings.MODEL_NAME)
+def _in_use(model: str) -> CalibrationProfile | None:
+    return CalibrationProfile.objects.in_use(model)
 
 
 def _may_calibrate(request: HttpRequest) -> User:

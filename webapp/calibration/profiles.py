@@ -22,7 +22,7 @@ from webapp.calibration.fitting import Fit, fit
 from webapp.calibration.measuring import Metrics, cross_validate, measure
 from webapp.calibration.models import CalibrationProfile
 from webapp.calibration.sample import Terms
-from webapp.core import clock
+from webapp.core import clock, modalities
 from webapp.inference.model_server import ModelUnavailable, model_client
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans.room import NoRoom
@@ -73,13 +73,14 @@ class Proposal:
         )
 
 
-def propose() -> Proposal:
-    """Fit the version that answers now to the verified scans, and measure it; nothing is stored.
+def propose(model: str = "") -> Proposal:
+    """Fit the version of a model that answers now to the verified scans, and measure it; nothing is stored.
 
-    Raises CalibrationRefused where the scans are too few or too much alike, ModelUnavailable when the model server
-    can't give its card, NoRoom while other large pictures are decoded.
+    Without a name it is the default modality's model. Raises CalibrationRefused where the scans are too few or too much
+    alike or no modality has the model, ModelUnavailable when the model server can't give its card, NoRoom while other
+    large pictures are decoded.
     """
-    card = model_client().card()
+    card = model_client(_checked(model)).card()
     evidence = gather(card)
     evidence.check()
     sample, own = evidence.sample(), Terms.of_card(card)
@@ -98,14 +99,24 @@ def _terms_in_use(card: ModelCard, own: Terms) -> Terms:
     return own.with_profile(used.temperature, used.known_from, used.least)
 
 
-def calibrate(by: User | None = None) -> CalibrationProfile:
+def _checked(model: str) -> str:
+    """The name of a model that answers here. Raises CalibrationRefused."""
+    answering = modalities.models()
+    if model and model not in answering:
+        raise CalibrationRefused(
+            f"{model} is the model of no modality here; these are: {', '.join(answering)}."
+        )
+    return model or answering[0]
+
+
+def calibrate(by: User | None = None, model: str = "") -> CalibrationProfile:
     """Fit, store the profile with a record, and hand it to the model server.
 
     Raises what `propose` raises, and CalibrationFailed. Nothing is stored then, unless only the hand-over failed: the
     next start of the web app makes up for it.
     """
     check_folder()
-    made = store(propose().document(by))
+    made = store(propose(model).document(by))
     publish()
     return made
 
@@ -129,18 +140,19 @@ def store(profile: CalibrationProfile) -> CalibrationProfile:
     return profile
 
 
-def undo(by: User | None = None) -> tuple[CalibrationProfile, CalibrationProfile | None]:
-    """Take back the calibration in use, with a record. Returns it, and the one in use from now on, if any.
+def undo(by: User | None = None, model: str = "") -> tuple[CalibrationProfile, CalibrationProfile | None]:
+    """Take back the calibration of a model in use, with a record. Returns it, and the one in use from now on, if any.
 
     Raises CalibrationRefused when none is in use, and CalibrationFailed.
     """
+    name = _checked(model)
     check_folder()
 
     def write() -> CalibrationProfile:
-        used = CalibrationProfile.objects.in_use(settings.MODEL_NAME)
+        used = CalibrationProfile.objects.in_use(name)
         if used is None:
             raise CalibrationRefused(
-                f"No local calibration of {settings.MODEL_NAME} is in use: there is nothing to take back."
+                f"No local calibration of {name} is in use: there is nothing to take back."
             )
         before = CalibrationProfile.objects.get(pk=used.pk)
         used.undone_at, used.undone_by = clock.now(), by
@@ -157,7 +169,7 @@ def undo(by: User | None = None) -> tuple[CalibrationProfile, CalibrationProfile
 
     undone = all_or_nothing(write)
     publish()
-    return undone, CalibrationProfile.objects.in_use(settings.MODEL_NAME)
+    return undone, CalibrationProfile.objects.in_use(name)
 
 
 def publish() -> list[Path]:
@@ -172,7 +184,7 @@ def publish() -> list[Path]:
     changed = []
     try:
         with _locked():
-            for model_name in sorted(names | {settings.MODEL_NAME}):
+            for model_name in sorted({*names, *modalities.models()}):
                 changed += _publish(model_name)
     except OSError as error:
         raise _unwritable(error) from error

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from webapp.api.fields import TrueFalseField
 from webapp.calibration.fitting import By
 from webapp.calibration.models import CalibrationProfile
+from webapp.core import modalities
 
 
 class StateSharesSerializer(serializers.Serializer[Any]):
@@ -73,19 +73,31 @@ class CalibrationSerializer(serializers.ModelSerializer[CalibrationProfile]):
 
     def get_in_use(self, profile: CalibrationProfile) -> bool:
         """Whether the model's answers follow it."""
-        used: CalibrationProfile | None = self.context["in_use"]
-        return used is not None and used.name == profile.name
+        used: frozenset[str] = self.context["in_use"]
+        return bool(profile.name) and profile.name in used
 
 
-def in_use() -> dict[str, CalibrationProfile | None]:
-    """The context that these serializers take."""
-    return {"in_use": CalibrationProfile.objects.in_use(settings.MODEL_NAME)}
+def in_use() -> dict[str, frozenset[str]]:
+    """The context that these serializers take: the names of the calibrations that answers follow, one of each model."""
+    found = (CalibrationProfile.objects.in_use(model) for model in modalities.models())
+    return {"in_use": frozenset(used.name for used in found if used)}
 
 
 class NewCalibrationSerializer(serializers.Serializer[Any]):
-    """Whether a new calibration is stored."""
+    """Which model is calibrated, and whether that is stored."""
 
+    model = serializers.CharField(
+        default="", max_length=80, help_text="Its name; without one, the first modality's model."
+    )
     dry_run = TrueFalseField(default=False, help_text="Show before and after, and store nothing.")
+
+
+class WhichCalibrationSerializer(serializers.Serializer[Any]):
+    """Whose calibration is taken back."""
+
+    model = serializers.CharField(
+        default="", max_length=80, help_text="The model's name; without one, the first modality's."
+    )
 
 
 class UndoneCalibrationSerializer(serializers.Serializer[Any]):

@@ -23,6 +23,7 @@ from webapp.calibration.serializers import (
     CalibrationSerializer,
     NewCalibrationSerializer,
     UndoneCalibrationSerializer,
+    WhichCalibrationSerializer,
     in_use,
 )
 from webapp.inference.model_server import ModelUnavailable
@@ -83,10 +84,11 @@ class CalibrationsView(APIView):
         given.is_valid(raise_exception=True)
         disclose_everything(request.user)
         with _errors_as_answers():
+            model = given.validated_data["model"]
             if given.validated_data["dry_run"]:
-                tried = profiles.propose().document(request.user)
+                tried = profiles.propose(model).document(request.user)
                 return Response(CalibrationSerializer(tried, context=in_use()).data)
-            made = profiles.calibrate(request.user)
+            made = profiles.calibrate(request.user, model)
         return Response(CalibrationSerializer(made, context=in_use()).data, status=status.HTTP_201_CREATED)
 
 
@@ -96,15 +98,17 @@ class UndoCalibrationView(APIView):
     permission_classes = (NeedsAbility,)
     needed_to_look = needed_to_change = Ability.CALIBRATE
 
-    @extend_schema(request=None, responses=UndoneCalibrationSerializer)
+    @extend_schema(request=WhichCalibrationSerializer, responses=UndoneCalibrationSerializer)
     def post(self, request: Request) -> Response:
-        """Take back the calibration in use; the one before it is in use again, or the model's card.
+        """Take back a model's calibration in use; the one before it is in use again, or the model's card.
 
         409 (`calibration_refused`) where none is in use.
         """
         assert isinstance(request.user, User)
+        given = WhichCalibrationSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
         disclose_everything(request.user)
         with _errors_as_answers():
-            undone, used = profiles.undo(request.user)
+            undone, used = profiles.undo(request.user, given.validated_data["model"])
         told = UndoneCalibrationSerializer({"undone": undone, "in_use": used}, context=in_use())
         return Response(told.data)

@@ -123,6 +123,7 @@ class Environment(BaseModel):
     model_key_file: str = ""
     model_name: str = ""
     models: Words = []
+    stored_models: Words = []
     modalities: Path | None = None
     model_metrics: str = ""
     model_changes: Path | None = None

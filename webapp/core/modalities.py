@@ -12,7 +12,7 @@ from django.conf import settings
 import modalities
 from modalities.guideline import Guideline
 from modalities.profile import Profile
-from modalities.reading import guideline_of
+from modalities.reading import BUNDLED, guideline_of
 
 BEFORE = "oct"
 """The modality of all that was stored before there were others."""
@@ -20,7 +20,9 @@ BEFORE = "oct"
 
 def profiles() -> tuple[Profile, ...]:
     """The modalities in their order, the default first. Raises ProfileError."""
-    return _served(settings.MODALITIES, settings.MODEL_NAME, tuple(settings.MODELS))
+    return _served(
+        settings.MODALITIES, settings.MODEL_NAME, tuple(settings.MODELS), tuple(settings.STORED_MODELS)
+    )
 
 
 def named(name: str) -> Profile | None:
@@ -63,8 +65,30 @@ def guideline_for(model_name: str) -> Guideline | None:
     return guideline_of(found) if found else None
 
 
+def models() -> tuple[str, ...]:
+    """The names of the models that answer here, the default modality's first."""
+    return tuple(each.model for each in profiles())
+
+
+def without_model() -> tuple[Profile, ...]:
+    """The modalities of the installation's own folder that are to be served, and whose models are in no store."""
+    return tuple(
+        each
+        for each in profiles()
+        if settings.STORED_MODELS and each.model not in settings.STORED_MODELS and not _comes_along(each)
+    )
+
+
+def _comes_along(profile: Profile) -> bool:
+    return profile.folder.parent == BUNDLED
+
+
 @lru_cache(maxsize=32)
-def _served(more: Path | None, default_model: str, models: tuple[str, ...]) -> tuple[Profile, ...]:
+def _served(
+    more: Path | None, default_model: str, models: tuple[str, ...], stored: tuple[str, ...]
+) -> tuple[Profile, ...]:
     first, *others = modalities.profiles(more)
-    found = [replace(first, model=default_model), *others]
+    # What comes along is left out where its model does not: an installation may have its own store.
+    there = [each for each in others if not stored or each.model in stored or not _comes_along(each)]
+    found = [replace(first, model=default_model), *there]
     return tuple(each for each in found if not models or each.model in models) or (found[0],)

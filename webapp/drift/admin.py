@@ -32,8 +32,8 @@ class DriftStreamAdmin(DisclosingAdmin[DriftStream]):
     """
 
     change_list_template = "admin/drift/streams.html"
-    list_display = ("__str__", "model_version", "state", "newest", "tests")
-    list_filter = ("model_version",)
+    list_display = ("__str__", "model_name", "model_version", "state", "newest", "tests")
+    list_filter = ("model_name", "model_version")
     search_fields = ("clinic", "device")
     list_per_page = 25
 

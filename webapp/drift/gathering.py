@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import Count, Max, Q
 
-from webapp.core import clock
+from webapp.core import clock, modalities
 from webapp.drift.models import DriftStream
 from webapp.drift.samples import FIELDS, Value, values_of
 from webapp.scans.models import Scan, ScanQuerySet, Status
@@ -35,33 +34,34 @@ class NewScan:
 
 
 def find_streams() -> list[DriftStream]:
-    """The streams of the model with scans in the last LOOK_BACK, new ones made."""
+    """The streams of all modalities' models with scans in the last LOOK_BACK, new ones made."""
     now = clock.now()
     found = _answered().filter(timestamp__gte=now - LOOK_BACK, timestamp__lte=now)
-    rows = found.order_by().values(*KEY, "model_version").annotate(newest=Max("timestamp"), count=Count("pk"))
-    newest: dict[tuple[str, ...], tuple[datetime, str]] = {}
+    which = (*KEY, "model_name", "model_version")
+    rows = found.order_by().values(*which).annotate(newest=Max("timestamp"), count=Count("pk"))
+    newest: dict[tuple[str, ...], tuple[datetime, str, str]] = {}
     for row in rows:
         # Documents of earlier versions lack some of these.
         key = tuple(row.get(name) or "" for name in KEY)
         if row["weights_sha256"]:
-            newest[key] = max(newest.get(key, (row["newest"], "")), (row["newest"], row["model_version"]))
+            last = (row["newest"], row["model_version"], row["model_name"])
+            newest[key] = max(newest.get(key, last), last)
     return [
-        _stream(dict(zip(KEY, key, strict=True)), time, version) for key, (time, version) in newest.items()
+        _stream(dict(zip(KEY, key, strict=True)), time, version, name)
+        for key, (time, version, name) in newest.items()
     ]
 
 
 def _answered() -> ScanQuerySet:
     """Of each upload one scan: B-scans of a volume are of one eye at one moment."""
-    return Scan.objects.leading().filter(status=Status.PREDICTED, model_name=settings.MODEL_NAME)
+    return Scan.objects.leading().filter(status=Status.PREDICTED, model_name__in=modalities.models())
 
 
-def _stream(key: Mapping[str, str], newest: datetime, version: str) -> DriftStream:
+def _stream(key: Mapping[str, str], newest: datetime, version: str, name: str) -> DriftStream:
     stream = DriftStream.objects.filter(**key).first()
     if stream is None:
         start = clock.now() - LOOK_BACK
-        stream = DriftStream(
-            **key, model_name=settings.MODEL_NAME, model_version=version, newest=newest, seen_until=start
-        )
+        stream = DriftStream(**key, model_name=name, model_version=version, newest=newest, seen_until=start)
         try:
             stream.save(force_insert=True)
         except IntegrityError:  # another worker made it at the same moment

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from webapp.audit.hashing import audited
-from webapp.core import clock
+from webapp.core import clock, modalities
 from webapp.core.normal_form import NormalCharField
 
 
@@ -70,7 +70,9 @@ class DriftStream(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.clinic or 'no clinic'}, {self.device or 'device not known'}"
+        where = f"{self.clinic or 'no clinic'}, {self.device or 'device not known'}"
+        found = modalities.of_model(self.model_name)
+        return where if found in (None, modalities.default()) else f"{where} ({found.title})"
 
 
 class AlarmQuerySet(models.QuerySet["DriftAlarm"]):

@@ -24,7 +24,7 @@ from webapp.drift.showing import shown
 from webapp.drift.signals import drifted
 from webapp.drift.sizes import BLOCK, EARLIER, LARGE_BLOCK
 from webapp.drift.telling import reason_of
-from webapp.inference.model_server import model_client
+from webapp.inference.model_server import ModelUnavailable, model_client
 from webapp.metrics import instruments
 from webapp.mongodb.transactions import all_or_nothing
 
@@ -51,17 +51,24 @@ class Block:
 def watch() -> int:
     """Look at the new scans of all streams; returns the number of new alarms.
 
-    Raises ModelUnavailable where the model server can't give its card: without it nothing is compared, and the next run
-    sees the same scans.
+    Raises ModelUnavailable where the model server can't give the card of a model: without it no stream of the model is
+    compared, and the next run sees the same scans.
     """
     streams = find_streams()
-    if not streams:
-        return 0
-    card = model_client().card()
     raised = 0
-    for stream in streams:
-        homes = homes_of(card, stream.weights_sha256, stream.calibration)
-        raised += _look(stream, homes, len(streams))
+    missing: ModelUnavailable | None = None
+    for model in sorted({stream.model_name for stream in streams}):
+        try:
+            card = model_client(model).card()
+        except ModelUnavailable as error:
+            missing = error
+            continue
+        for stream in streams:
+            if stream.model_name == model:
+                homes = homes_of(card, stream.weights_sha256, stream.calibration)
+                raised += _look(stream, homes, len(streams))
+    if missing:
+        raise missing
     return raised
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from pymongo.errors import PyMongoError
 
 from webapp.api.errors import body
-from webapp.core import request_id
+from webapp.core import modalities, request_id
 from webapp.gateway.admission import Admission, Outcome, admit
 from webapp.inference.model_server import ModelUnavailable, model_client
 from webapp.metrics import instruments
@@ -75,10 +75,10 @@ def route(request: HttpRequest, admission: Admission) -> str:
     A caller keeps to one version by naming whom the picture is of (X-Subject); otherwise each call is a subject.
     """
     asked = WITHOUT_VERSION.fullmatch(request.headers.get(ASKED_HEADER, ""))
-    if asked is None or asked[1] != settings.MODEL_NAME:
+    if asked is None or asked[1] not in modalities.models():
         return ""
     subject = request.headers.get(SUBJECT_HEADER, "")[:LONGEST_SUBJECT] or request_id.current()
-    choice = choosing.choose(f"direct {admission.service}\n{subject}", direct=True)
+    choice = choosing.choose(f"direct {admission.service}\n{subject}", direct=True, model=asked[1])
     return f"/{choice.version}" if choice.version else ""
 
 

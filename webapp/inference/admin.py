@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from webapp.core import modalities
 from webapp.inference.model_server import ImageRefused, ModelUnavailable, model_client
 from webapp.inference.models import RegisteredVersion
 from webapp.inference.version_page import added_sections, card_section
@@ -31,11 +32,12 @@ class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
         """A version: its card if the model server has it, its gate, and why it was promoted without a passed one."""
         sections, error = [], ""
         try:
-            card = model_client().card(version)
-            if card.name == name:
-                sections.append(card_section(card))
+            if name in (asked := modalities.models()):
+                sections.append(card_section(model_client(name).card(version)))
             else:
-                error = f"The model server serves {card.name}, and not {name}."
+                error = (
+                    f"The web app does not ask {name}: the models of its modalities are {', '.join(asked)}."
+                )
         except ModelUnavailable as unavailable:
             error = str(unavailable)
         except ImageRefused:
@@ -61,7 +63,9 @@ class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
             "error": "",
         }
         try:
-            context["versions"] = model_client().versions()
+            context["versions"] = [
+                version for name in modalities.models() for version in model_client(name).versions()
+            ]
         except ModelUnavailable as error:
             context["error"] = str(error)
         return TemplateResponse(request, "admin/inference/registered_versions.html", context)

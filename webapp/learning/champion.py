@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from django.conf import settings
 from django.core.cache import cache
 
 from operations.learn import tracking
+from webapp.core import modalities
 from webapp.inference.model_server import ModelUnavailable, model_client
 
 log = logging.getLogger(__name__)
@@ -18,17 +18,22 @@ AGAIN_S = 3600
 
 
 def tell() -> None:
-    """Give the version that answers the alias `champion` in MLflow, if that is new; a failure is logged."""
-    if not tracking.is_wanted():
-        return
+    """Give each model's version that answers the alias `champion` in MLflow, if that is new; a failure is logged."""
+    if tracking.is_wanted():
+        for model in modalities.models():
+            _tell(model)
+
+
+def _tell(model: str) -> None:
     try:
-        version = model_client().card().version
+        version = model_client(model).card().version
     except ModelUnavailable:
         return
-    if cache.get(TOLD) == version:
+    told = f"{TOLD}-{model}"
+    if cache.get(told) == version:
         return
-    problem = tracking.name_champion(settings.MODEL_NAME, version)
+    problem = tracking.name_champion(model, version)
     if problem:
         log.warning("%s", problem)
         return
-    cache.set(TOLD, version, AGAIN_S)
+    cache.set(told, version, AGAIN_S)

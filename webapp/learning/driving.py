@@ -126,7 +126,7 @@ class Driver:
         run = self._run
         if not run.from_version:
             try:
-                card = model_client().card()
+                card = model_client(run.model_name).card()
             except ModelUnavailable as error:
                 raise StepFailed(f"The version that answers is not known: {error}") from error
             taken = {*processes.versions(settings.DATA_DIR, card.name), card.version}

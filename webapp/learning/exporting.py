@@ -141,7 +141,7 @@ def _next_number() -> int:
     there = [
         int(about.parent.name)
         for about in _data_sets().glob(f"[0-9]*/{writing.ABOUT_NAME}")
-        if about.parent.name.isdecimal()
+        if about.parent.name.isascii() and about.parent.name.isdecimal()
     ]
     return max([stored, *there]) + 1
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
+from webapp.core import modalities
+
 MOST_READERS = 20
 
 
@@ -60,7 +62,7 @@ class Rules:
                 f"The weight of a reading that was not blind must be from 0 to 1, not {seen_weight}."
             )
         return cls(
-            model or settings.MODEL_NAME,
+            model or modalities.default().model,
             readers,
             float(seen_weight),
             settings.LEARN_TEST_SHARE,

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
+from webapp.core import modalities
 from webapp.learning import curves, run_summary, runs, stages, triggers
 from webapp.learning.run_document import RESUMABLE, LearningRun
 from webapp.scans.disclosing_admin import DisclosingAdmin
@@ -95,7 +96,7 @@ class LearningRunAdmin(DisclosingAdmin[LearningRun]):
             self.message_user(request, NO_TRAINER, messages.ERROR)
             return _to_the_list()
         try:
-            run = runs.ask(by=user)
+            run = runs.ask(by=user, model=request.POST.get("model", ""))
         except runs.RunRefused as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()
@@ -179,7 +180,9 @@ def _choices() -> dict[str, Any]:
         "can_resume": (now is None and newest is not None and newest.state in RESUMABLE),
         "any_run": newest is not None,
         "no_trainer": "" if settings.LEARNING else NO_TRAINER,
-        "new_labels": triggers.new_labels(),
+        "answering": [
+            (each.model, each.title, triggers.new_labels(each.model)) for each in modalities.profiles()
+        ],
         "stages": len(stages.STAGES),
     }
 

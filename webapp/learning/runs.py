@@ -15,7 +15,7 @@ from django.db.models import Q
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
-from webapp.core import clock
+from webapp.core import clock, modalities
 from webapp.learning import stages
 from webapp.learning.models import DataSet
 from webapp.learning.run_document import RESUMABLE, SILENT_S, LearningRun, RunState
@@ -49,19 +49,24 @@ def ask(
     data_set: int | None = None,
     replay: list[str] | None = None,
     seed: int = 0,
+    model: str = "",
 ) -> LearningRun:
-    """Ask for a run, with a record. A trainer takes it up. Raises RunRefused, also while another one is open."""
+    """Ask for a run, with a record. A trainer takes it up. Raises RunRefused, also while another one is open.
+
+    `model` is the name of the one that learns; without it, that of the data set, or of the default modality.
+    """
     if not 0 <= seed <= MOST_SEED:
         raise RunRefused(f"The seed must be from 0 to {MOST_SEED}, not {seed}.")
-    chosen = _data_set(data_set)
+    chosen = _data_set(data_set, model)
+    model = _checked(model or (chosen.model_name if chosen else ""))
     folders = [str(Path(folder).absolute()) for folder in (replay or settings.LEARN_REPLAY)]
     for folder in folders:
         if not Path(folder).exists():
             raise RunRefused(f"There is no {folder} to replay: name a manifest, or a folder with one.")
     run = LearningRun(
-        model_name=settings.MODEL_NAME,
+        model_name=model,
         data_set=chosen,
-        options={"seed": seed, "replay": folders, "verified": verified_scans()},
+        options={"seed": seed, "replay": folders, "verified": verified_scans(model)},
         reason=reason[:200],
         asked_by=by,
         steps=stages.waiting(),
@@ -151,14 +156,14 @@ def end(run: LearningRun, state: RunState, **facts: Any) -> None:
     run.refresh_from_db()
 
 
-def verified_scans() -> int:
+def verified_scans(model: str) -> int:
     """How many scans have a label that a model may learn from, as it leads now."""
     enough = Q(final_reading__by=By.ADJUDICATOR.value)
     if settings.VERIFYING_READERS:
         enough |= Q(
             final_reading__by=By.READERS.value, final_reading__independent__gte=settings.VERIFYING_READERS
         )
-    return Scan.objects.filter(enough, model_name=settings.MODEL_NAME).count()
+    return Scan.objects.filter(enough, model_name=model).count()
 
 
 def this_process() -> str:
@@ -166,15 +171,24 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _data_set(number: int | None) -> DataSet | None:
+def _checked(model: str) -> str:
+    """The name of a model that answers here, the default modality's without one. Raises RunRefused."""
+    answering = modalities.models()
+    if model and model not in answering:
+        raise RunRefused(f"{model} is the model of no modality here; these are: {', '.join(answering)}.")
+    return model or answering[0]
+
+
+def _data_set(number: int | None, model: str) -> DataSet | None:
     if number is None:
         return None
     found = DataSet.objects.filter(number=number).first()
     if found is None:
         raise RunRefused(f"There is no data set {number}; ./retinote learn export --list lists them.")
-    if found.model_name != settings.MODEL_NAME:
+    if found.model_name not in ([model] if model else modalities.models()):
+        answering = model or " and ".join(modalities.models())
         raise RunRefused(
-            f"The data set {number} was made for {found.model_name}, and {settings.MODEL_NAME} answers here."
+            f"The data set {number} was made for {found.model_name}, and {answering} {'was asked for' if model else 'answers here'}."
         )
     return found
 

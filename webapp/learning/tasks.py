@@ -6,6 +6,7 @@ import logging
 
 from celery import shared_task
 
+from webapp.core import modalities
 from webapp.learning import asking, exporting, useful
 from webapp.learning.looking import look
 from webapp.learning.rules import EXPECTED_ERRORS, Rules
@@ -29,9 +30,13 @@ def put_in_order() -> int:
 
 @shared_task(name="learning.export")
 def export() -> str:
-    """Make a data set by the schedule and the installation's rules; returns what came of it."""
+    """Make a data set of each model by the schedule and the installation's rules; returns what came of it."""
+    return " ".join(_export(model) for model in modalities.models())
+
+
+def _export(model: str) -> str:
     try:
-        return str(exporting.export(Rules.given()))
+        return str(exporting.export(Rules.given(model)))
     except EXPECTED_ERRORS as error:
-        log.warning("no data set was made: %s", error)
+        log.warning("no data set of %s was made: %s", model, error)
         return str(error)

@@ -11,6 +11,7 @@ from bson import ObjectId
 from django.db import connection
 from pymongo import UpdateOne
 
+from webapp.core import modalities
 from webapp.learning.settled import patient_of
 from webapp.learning.usefulness import Answers, Floats, in_order, scores
 from webapp.rollouts.models import ShadowAnswer
@@ -30,11 +31,17 @@ Probabilities = Mapping[str, float]
 
 
 def put_in_order() -> int:
-    """Work the order of the newest scans out anew, from their answers alone; returns how many places changed.
+    """Work the order of the newest scans of each modality out anew, from their answers alone; returns how many changed.
 
-    Readings don't enter: the order is shown to people who may not know these.
+    Readings don't enter: the order is shown to people who may not know these. Of scans of two modalities those come
+    first that teach their own model more.
     """
-    found = Scan.objects.leading().filter(status=Status.PREDICTED).order_by("-timestamp", "-pk")
+    return sum(_put_in_order(each.name) for each in modalities.profiles())
+
+
+def _put_in_order(modality: str) -> int:
+    answered = Scan.objects.leading().filter(status=Status.PREDICTED, modality=modality)
+    found = answered.order_by("-timestamp", "-pk")
     rows = [dict(zip(FIELDS, values, strict=True)) for values in found.values_list(*FIELDS)[:MOST]]
     rows = [row for row in rows if row["probabilities"]]
     if not rows:

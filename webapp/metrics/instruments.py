@@ -57,7 +57,7 @@ QUALITY_REASONS = Counter(
 REVIEWS = Counter(
     "retinote_reviews_total",
     "Verdicts of readers on what the model says: agree, disagree or unsure.",
-    ["verdict", "model_version"],
+    ["verdict", "model_name", "model_version"],
 )
 DRIFT_ALARMS = Counter(
     "retinote_drift_alarms_total",

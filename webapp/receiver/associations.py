@@ -37,7 +37,7 @@ from webapp.receiver.commands import (
 )
 from webapp.receiver.journal import Journal
 from webapp.receiver.models import Sender
-from webapp.receiver.storing import SOP_CLASSES, TRANSFER_SYNTAXES, NotTaken, Receiving, file_meta
+from webapp.receiver.storing import TRANSFER_SYNTAXES, NotTaken, Receiving, file_meta, sop_classes
 from webapp.receiver.wire import Ended, Fragment, Wire
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def offered() -> list[PresentationContext]:
     return [
         build_context(VERIFICATION, plain),
         build_context(commitment.COMMITMENT, plain),
-        *(build_context(sop_class, list(TRANSFER_SYNTAXES)) for sop_class in SOP_CLASSES),
+        *(build_context(sop_class, list(TRANSFER_SYNTAXES)) for sop_class in sop_classes()),
     ]
 
 
@@ -151,7 +151,7 @@ class Association:
         self._references.clear()
         if asked.kind != STORE:
             return
-        if asked.texts.get(SOP_CLASS) != sop_class or sop_class not in SOP_CLASSES:
+        if asked.texts.get(SOP_CLASS) != sop_class or sop_class not in sop_classes():
             self._fault = NotTaken("Not the SOP class of its presentation context", is_other_class=True)
             return
         try:

@@ -23,7 +23,7 @@ from imaging.dicom.file import LimitedReads, inflated
 from imaging.dicom.frame import BY_LIBJPEG_TURBO
 from imaging.dicom.origin import is_uid
 from imaging.errors import ImageError
-from webapp.core import clock
+from webapp.core import clock, modalities
 from webapp.receiver import filing
 from webapp.receiver.files import Incoming, check_space
 from webapp.receiver.journal import Entry, Journal
@@ -43,7 +43,7 @@ SECONDARY = (
     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
     uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
 )
-SOP_CLASSES = tuple(map(str, (OPT, *PHOTOGRAPHS, *SECONDARY)))
+OWN_CLASSES = tuple(map(str, (OPT, *PHOTOGRAPHS, *SECONDARY)))
 TRANSFER_SYNTAXES = tuple(
     map(
         str,
@@ -69,9 +69,21 @@ LAST_READ = FRAMES = 0x00280008
 UID_TAGS = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
 """SOP class, SOP instance, study and series."""
 READ_TAGS = frozenset((*UID_TAGS, FRAMES))
-is_plain_uid = re.compile(rb"[0-9.]*").fullmatch
+PLAIN_UID = re.compile(rb"[0-9.]*")
 PREAMBLE = b"\0" * 128 + b"DICM"
 COMMENT_OF_UIDS = "Study, series or instance UID is missing or no UID"
+
+
+def sop_classes() -> tuple[str, ...]:
+    """The SOP classes that are taken: our own, and those that profiles of modalities name."""
+    named = (sop_class for each in modalities.profiles() for sop_class in each.sop_classes)
+    return tuple(dict.fromkeys((*OWN_CLASSES, *named)))
+
+
+def is_alone(sop_class: str) -> bool:
+    """Whether each instance of the class is a picture by itself, and no part of a series that is a volume."""
+    naming = [each for each in modalities.profiles() if sop_class in each.sop_classes]
+    return sop_class in PHOTOGRAPHS or bool(naming) and not any(each.volumes for each in naming)
 
 
 class NotTaken(Exception):
@@ -135,7 +147,7 @@ class Receiving:
 
     def store(self, said: Said) -> None:
         """Store it. The same instance a second time is one: what it becomes is found out when it gets its document."""
-        kind = said.sop_uid if said.frames > 1 or said.sop_class in PHOTOGRAPHS else said.series_uid
+        kind = said.sop_uid if said.frames > 1 or is_alone(said.sop_class) else said.series_uid
         entry = Entry(
             key=key_of(self._clinic, said.sop_uid),
             arrival=key_of(self._clinic, kind),
@@ -193,7 +205,7 @@ def said_by(head: bytes) -> Said:
         raise NotTaken("Its transfer syntax is not read")
     if not all(map(is_uid, (said.sop_uid, said.study_uid, said.series_uid))):
         raise NotTaken(COMMENT_OF_UIDS)
-    if said.sop_class not in SOP_CLASSES:
+    if said.sop_class not in sop_classes():
         raise NotTaken("Instances of this SOP class are not read", is_other_class=True)
     return said
 
@@ -205,7 +217,8 @@ def _plainly_said(head: bytes) -> tuple[Said, str] | None:
         return None
     texts = {tag: value.rstrip(b"\0 ") for tag, value in found.items()}
     frames = texts.pop(FRAMES, b"1")
-    if not (frames.isdigit() and 0 < int(frames) < 2**31 and all(map(is_plain_uid, texts.values()))):
+    is_number = frames.isascii() and frames.isdigit() and 0 < int(frames) < 2**31
+    if not (is_number and all(map(PLAIN_UID.fullmatch, texts.values()))):
         return None
     sop_class, sop_uid, study_uid, series_uid = (texts.get(tag, b"").decode() for tag in UID_TAGS)
     return Said(sop_class, sop_uid, study_uid, series_uid, int(frames)), texts[TRANSFER_SYNTAX].decode()

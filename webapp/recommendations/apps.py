@@ -7,7 +7,9 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from modalities.profile import PROFILE_NAME
 from modalities.reading import problems
+from webapp.core import modalities
 
 
 class RecommendationsConfig(AppConfig):
@@ -18,9 +20,17 @@ class RecommendationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Check the files with Django's system checks."""
-        register(check_modalities)
+        register(check_modalities, "modalities")
 
 
 def check_modalities(more: Path | None = None, **options: Any) -> list[CheckMessage]:
     """An error for each modality that can't be used, guidelines included; `more` is a folder of further ones."""
-    return [Error(problem, id="modalities.E001") for problem in problems(more or settings.MODALITIES)]
+    unusable = [Error(problem, id="modalities.E001") for problem in problems(more or settings.MODALITIES)]
+    return [*unusable] or [
+        Error(
+            f"{each.folder / PROFILE_NAME}: model: there is no model {each.model} in the stores. Import one (./retinote "
+            "models import), or leave it out (./retinote up --models).",
+            id="modalities.E002",
+        )
+        for each in modalities.without_model()
+    ]

@@ -153,7 +153,7 @@ def record(
         return review
 
     review = all_or_nothing(write)
-    instruments.REVIEWS.labels(review.verdict, review.model_version).inc()
+    instruments.REVIEWS.labels(review.verdict, scan.model_name, review.model_version).inc()
     scan.refresh_from_db()
     return review
 

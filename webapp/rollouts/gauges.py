@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from prometheus_client.core import GaugeMetricFamily
 from pymongo.errors import PyMongoError
 
-from webapp.core import clock
+from webapp.core import clock, modalities
 from webapp.metrics.state import measured
 from webapp.versions.models import Kind, Rollout, State, Withdrawal
 
@@ -21,7 +21,8 @@ def trials() -> Iterator[GaugeMetricFamily]:
     """What runs and for which share, the canary that a guardrail has stopped last, and withdrawn versions."""
     try:
         running = list(Rollout.objects.filter(active__isnull=False))
-        last = Rollout.objects.filter(kind=Kind.CANARY).order_by("-started").first()
+        canaries = Rollout.objects.filter(kind=Kind.CANARY).order_by("-started")
+        last_of_each = [canaries.filter(model_name=name).first() for name in modalities.models()]
         withdrawn = Withdrawal.objects.standing().count()
     except (DatabaseError, PyMongoError) as error:
         log.error("The database does not answer: %s", type(error).__name__)
@@ -43,10 +44,12 @@ def trials() -> Iterator[GaugeMetricFamily]:
         watched.add_metric(words, max(0.0, (clock.now() - since).total_seconds()))
     breached = GaugeMetricFamily(
         "retinote_canary_breached",
-        "1 for the last canary if a guardrail has stopped it; until another one begins.",
+        "1 for the last canary of a model if a guardrail has stopped it; until another one begins.",
         labels=["guardrail", "model_name", "model_version"],
     )
-    if last and last.state == State.BREACHED:
+    for last in filter(None, last_of_each):
+        if last.state != State.BREACHED:
+            continue
         breached.add_metric([last.guardrail, last.model_name, last.version], 1)
     yield from (share, watched, breached)
     yield GaugeMetricFamily(

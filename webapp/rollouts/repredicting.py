@@ -98,7 +98,7 @@ def _predict(withdrawal: Withdrawal) -> int:
 
 
 def _batch(withdrawal: Withdrawal, own: WithdrawalQuerySet) -> int:
-    if not model_client().is_ready():
+    if not model_client(withdrawal.model_name).is_ready():
         return 0
     due = answered_by(withdrawal).order_by("pk")
     if withdrawal.cursor:

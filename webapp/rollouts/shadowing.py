@@ -113,7 +113,7 @@ def _answer_one(shadow: Rollout, given: dict[str, Any]) -> None:
     request_id.begin()
     try:
         image = storage.read(names[0])
-        answer, ms = _timed(image, shadow.version)
+        answer, ms = _timed(image, shadow.model_name, shadow.version)
     except FileNotFoundError:
         _store(shadow, given, failure=IMAGE_MISSING[0])
         return
@@ -123,7 +123,7 @@ def _answer_one(shadow: Rollout, given: dict[str, Any]) -> None:
         _store(shadow, given, failure=refused.code[:80])
         return
     except ModelUnavailable:
-        if not model_client().is_ready():
+        if not model_client(shadow.model_name).is_ready():
             raise
         _store(shadow, given, failure="unavailable")
         return
@@ -145,21 +145,21 @@ def _answer_one(shadow: Rollout, given: dict[str, Any]) -> None:
         agrees=(answer.label, answer.state) == (given["label"], given["state"]),
         same_tier=tier == given_tier,
         ms=ms,
-        given_ms=_champion_ms(image) if compared else None,
+        given_ms=_champion_ms(image, shadow.model_name) if compared else None,
     )
 
 
-def _timed(image: bytes, version: str) -> tuple[ModelAnswer, float]:
+def _timed(image: bytes, model: str, version: str) -> tuple[ModelAnswer, float]:
     began = time.monotonic()
-    answer = model_client().predict(
+    answer = model_client(model).predict(
         image, deadline_s=BACKGROUND_DEADLINE_S, request_id=request_id.current(), version=version
     )
     return answer, (time.monotonic() - began) * 1000
 
 
-def _champion_ms(image: bytes) -> float | None:
+def _champion_ms(image: bytes, model: str) -> float | None:
     try:
-        return _timed(image, "")[1]
+        return _timed(image, model, "")[1]
     except (ModelUnavailable, ImageRefused):
         return None
 

@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
-from webapp.core import clock
+from webapp.core import clock, modalities
 from webapp.inference.model_server import ModelUnavailable, UnknownVersion, model_client
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.rollouts import promoting
@@ -162,9 +162,9 @@ def finish(canary: Rollout) -> Rollout:
 
 
 def _start(kind: Kind, name: str, version: str, percent: float, user: User | None, **values: Any) -> Rollout:
-    if name != settings.MODEL_NAME:
+    if name not in (asked := modalities.models()):
         raise RolloutError(
-            f"The web app asks {settings.MODEL_NAME} alone (RETINOTE_MODEL_NAME), and not {name}."
+            f"The web app does not ask {name}: the models of its modalities are {', '.join(asked)}."
         )
     if running := Rollout.objects.running(kind, name):
         raise RolloutError(
@@ -232,7 +232,7 @@ def _grow(running: Rollout, version: str, percent: float, stages: Sequence[float
 def _cards(name: str, version: str) -> tuple[Any, Any]:
     """The cards of the default and of the version to try."""
     try:
-        client = model_client()
+        client = model_client(name)
         champion = client.card()
         if champion.version == version:
             raise RolloutError(f"{name} {version} answers by default already.")

@@ -71,7 +71,7 @@ def _claim(rollout: Rollout, now: datetime) -> bool:
 
 def _ended_by_others(rollout: Rollout) -> bool:
     """End a trial whose version or champion is no longer what it was. Raises ModelUnavailable."""
-    client = model_client()
+    client = model_client(rollout.model_name)
     default = client.card()
     if default.weights_sha256 == rollout.weights_sha256:
         state = State.PROMOTED if rollout.kind == Kind.CANARY else State.STOPPED

@@ -59,7 +59,17 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
         "timestamp",
     )
     list_display_links = ("picture", "prediction", "timestamp")
-    list_filter = (UploadsFilter, "status", "state", "label", "model_version", "reviewed", "eye", "clinic")
+    list_filter = (
+        UploadsFilter,
+        "modality",
+        "status",
+        "state",
+        "label",
+        "model_version",
+        "reviewed",
+        "eye",
+        "clinic",
+    )
     list_select_related = ()  # see get_queryset
     list_per_page = 50
     search_fields = ("patient_ref", "sha256", "label", "note", "user__username")
@@ -95,6 +105,8 @@ class ScanAdmin(ReadingsAndAnswer, DisclosingAdmin[Scan], TransactionalAdmin[Sca
             "Record",
             {
                 "fields": (
+                    "modality",
+                    "fields",
                     "user",
                     "received_from",
                     "received_at",

@@ -71,23 +71,39 @@ def modality_of(came: Came, pixels: Pixels) -> Profile:
     named = _named(came.said, served)
     if named is not None and named not in own:
         raise exceptions.PermissionDenied(_not_yours(named, own))
+    if named is not None or len(served) == 1:
+        _check_volumes(named or served[0], came, own)
     if len(served) == 1:
         return served[0]
     said_of_file = _of_file(came, served)
     if named is not None and said_of_file is not None and said_of_file != named:
         raise OtherModality(
-            _other(named, said_of_file, own, "The file says that this is"), _sendable(own, said_of_file)
+            _other("The file says that this is {} and not {}.", said_of_file, named, own),
+            _sendable(own, said_of_file),
         )
     came_as = named or said_of_file or (own[0] if len(own) == 1 else None)
-    looks_like = modalities.named(look_at(pixels).said or "")
+    looks_like = modalities.named(look_at(pixels, served).said or "")
     if came_as is not None and looks_like is not None and looks_like != came_as:
-        raise OtherModality(_other(came_as, looks_like, own, "This looks like"), _sendable(own, looks_like))
+        raise OtherModality(
+            _other("This looks like {} and not like {}.", looks_like, came_as, own),
+            _sendable(own, looks_like),
+        )
     chosen = came_as or looks_like
     if chosen is None:
         raise ModalityUnclear(_unclear(own), own)
     if chosen not in own:
         raise exceptions.PermissionDenied(_not_yours(chosen, own))
+    _check_volumes(chosen, came, own)
     return chosen
+
+
+def _check_volumes(profile: Profile, came: Came, own: Sequence[Profile]) -> None:
+    """Raise ModalityRefused for a volume of a modality that has none."""
+    if came.is_volume and not profile.volumes:
+        raise ModalityRefused(
+            f"A file with many pictures is not {a(profile.title)}. Send its pictures one by one.",
+            [each for each in own if each.volumes],
+        )
 
 
 def _named(said: str, served: Sequence[Profile]) -> Profile | None:
@@ -120,12 +136,12 @@ def _sendable(own: Sequence[Profile], profile: Profile) -> list[Profile]:
     return [profile] if profile in own else []
 
 
-def _other(came_as: Profile, found: Profile, own: Sequence[Profile], begins: str) -> str:
+def _other(says: str, found: Profile, came_as: Profile, own: Sequence[Profile]) -> str:
     """The sentences for a picture that is not what it came as."""
     follows = (
         f"Send it as one: modality={found.name}." if found in own else "Your account doesn't work with these."
     )
-    return f"{begins} {a(found.title)} and not {a(came_as.title)}. {follows}"
+    return f"{says.format(a(found.title), a(came_as.title))} {follows}"
 
 
 def _unclear(own: Sequence[Profile]) -> str:
@@ -163,6 +179,21 @@ def said_of(profile: Profile, entered: Mapping[str, Any]) -> dict[str, Any]:
     check_details(profile, entered)
     fields = checked_fields(profile, entered.get("fields") or {})
     return {**entered, "modality": profile.name, "fields": fields or None}
+
+
+def corrected(scan: Scan, values: Mapping[str, Any]) -> dict[str, Any]:
+    """New values of a scan's columns, of its `fields` those that are named. Raises ValidationError for what it hasn't."""
+    if not {"eye", "fields"}.intersection(values):
+        return dict(values)
+    profile = modalities.named(scan.modality or BEFORE)
+    if profile is None:
+        raise exceptions.ValidationError({"fields": ["Pictures of this kind are not served here now."]})
+    check_details(profile, values)
+    if "fields" not in values:
+        return dict(values)
+    checked_fields(profile, values["fields"])
+    together = {**(scan.fields or {}), **values["fields"]}
+    return {**values, "fields": {name: value for name, value in together.items() if value} or None}
 
 
 def facts_for(profile: Profile, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from webapp.scans.correction import correct
 from webapp.scans.deletion import delete_scan
 from webapp.scans.disclosure import disclose, disclose_all_answers, disclose_answers
 from webapp.scans.filters import ScanFilter
+from webapp.scans.modality import corrected
 from webapp.scans.models import Scan, ScanQuerySet, Status, reads_blind
 from webapp.scans.pictures import send_overlay, send_picture, send_thumbnail
 from webapp.scans.request_serializers import (
@@ -153,7 +154,7 @@ class ScanViewSet(
     mixins.DestroyModelMixin,
     VisibleScansViewSet,
 ):
-    """Uploaded B-scans and their predictions."""
+    """Uploaded pictures and their predictions."""
 
     serializer_class = ScanSerializer
     pagination_class = WorklistPages
@@ -186,9 +187,11 @@ class ScanViewSet(
         },
     )
     def create(self, request: Request) -> Response:
-        """Upload a B-scan, or a file that is a volume, and have it predicted.
+        """Upload a picture, or a file that is a volume, and have it predicted by the model of its modality.
 
-        Of a volume the answer is the B-scan that stands for it, once that is predicted; the others follow.
+        Which that is, `modality` says, else the file, else the picture itself. 400 with the code `modality_unclear` where
+        none of them shows it, and with `other_modality` for a picture that is of another one than it came as; then nothing
+        is stored, and `fields.modality` has the names to send it with. Of a volume the answer is the B-scan that stands for it, once that is predicted; the others follow.
         """
         given = UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
@@ -229,7 +232,7 @@ class ScanViewSet(
         given = DetailsSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         if given.validated_data:
-            scan = correct(scan, user, given.validated_data)
+            scan = correct(scan, user, corrected(scan, given.validated_data))
         return Response(self._shown(scan).data)
 
     @extend_schema(responses=CountSerializer, filters=True)

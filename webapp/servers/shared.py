@@ -112,7 +112,7 @@ def look() -> Look:
                 is_registered=version in (choice.default, *choice.registered),
                 was_default=version in choice.promoted[:-1],
                 ready=sum(report.serves(name, version) for report in there),
-                servers=len(there),
+                servers=sum(report.takes(name) for report in there),
                 seen=seen,
             )
             for version in stores.versions(name)

@@ -1,16 +1,17 @@
-"""The line of time of a patient's eye: scans and volumes by their days, as far as somebody may see them."""
+"""The line of time of a patient's eye, or of what else a modality shows of a patient: scans and volumes by their days, as far as somebody may see them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from webapp.accounts.models import User
+from webapp.core import modalities
 from webapp.scans.models import Scan
 
 MOST = 200
 """Scans and volumes on one line of time: those that were uploaded last."""
 NEEDED = ("patient_ref", "eye")
-"""What has to be known of a scan to find others of the same eye."""
+"""What has to be known of a scan to find others of the same eye; of a modality without eyes, the reference alone."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,13 @@ def follow_up(scan: Scan, user: User) -> FollowUp:
     A reference is the clinic's own words: the same words in another clinic, or of another account without a clinic, are
     another patient.
     """
-    missing = tuple(name for name in NEEDED if not getattr(scan, name))
+    has_eye = modalities.of_scan(scan.modality).eye
+    missing = tuple(name for name in NEEDED if not getattr(scan, name) and (name != "eye" or has_eye))
     if missing:
         return FollowUp(missing, False)
     same = Scan.objects.visible_to(user).leading_for(user)
     same = same.filter(patient_ref=scan.patient_ref, eye=scan.eye, clinic=scan.clinic)
+    same = same.filter(modality=scan.modality) if len(modalities.profiles()) > 1 else same
     if not scan.clinic:
         same = same.filter(user=scan.user_id)
     found = list(same.order_by("-timestamp", "-id")[: MOST + 1])

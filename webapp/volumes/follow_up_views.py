@@ -44,7 +44,7 @@ class FollowUpView(APIView):
 
     @extend_schema(parameters=[ID], responses=FollowUpSerializer)
     def get(self, request: Request, id: str) -> Response:
-        """All scans and volumes of the same clinic with the same patient reference and eye, as far as you may see them."""
+        """All scans and volumes of the same clinic, modality, patient reference and eye, as far as you may see them."""
         assert isinstance(request.user, User)
         found = follow_up(visible_scan(request.user, id), request.user)
         scans = list(found.scans)

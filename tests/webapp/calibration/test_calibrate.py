@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from webapp.accounts.models import User
 from webapp.audit.objects import is_as_recorded
 from webapp.calibration import profiles
 from webapp.calibration.models import CalibrationProfile
+from webapp.inference.torchserve import TorchServeClient
 from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Disclosure
 
@@ -254,3 +256,26 @@ def test_answers_of_the_model_name_the_profile_and_go_by_it(
     profiles.undo()
     again = answer()
     assert (again["calibration"], again["probabilities"]) == (None, before["probabilities"])
+
+
+def test_each_modalitys_model_is_calibrated_on_its_own_scans(
+    folder: Path, verified: Verified, card: ModelCard, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MODELS = []
+    chest = replace(card, name="chest-xray", weights_sha256="c" * 64)
+    cards = {card.name: card, chest.name: chest}
+    monkeypatch.setattr(TorchServeClient, "card", lambda client: cards[client._model])
+    verified(60)
+    with pytest.raises(CommandError, match="There are 0 verified scans that chest-xray"):
+        command("--model=chest-xray")
+    verified(60, model_name=chest.name, weights_sha256=chest.weights_sha256)
+
+    command()
+    command("--model=chest-xray")
+
+    assert sorted(file.name for file in folder.glob("*.json")) == ["chest-xray.json", "retina-oct.json"]
+    assert command("--list").count("in use") == 2
+    command("--model=chest-xray", "--undo")
+    assert [file.name for file in folder.glob("*.json")] == ["retina-oct.json"]
+    with pytest.raises(CommandError, match="fundus is the model of no modality here"):
+        command("--model=fundus")

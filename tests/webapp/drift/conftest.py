@@ -97,6 +97,12 @@ def answered(db: None, card: ModelCard, clinician: User) -> Answered:
     return make
 
 
+@pytest.fixture
+def both(settings: Any) -> None:
+    """The web app serves chest X-rays, too."""
+    settings.MODELS = []
+
+
 def stream() -> DriftStream:
     """The only stream."""
     return DriftStream.objects.get()

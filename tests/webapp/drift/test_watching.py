@@ -13,7 +13,7 @@ from tests.webapp.audit.conftest import NewRecords
 from tests.webapp.drift.conftest import APART, Answered, stream
 from webapp.audit.models import Action
 from webapp.core import clock
-from webapp.drift import telling
+from webapp.drift import telling, watching
 from webapp.drift.models import Against, DriftAlarm, DriftStream
 from webapp.drift.signals import drifted
 from webapp.drift.sizes import BLOCK, EARLIER
@@ -188,3 +188,42 @@ def test_of_a_volume_the_bscan_that_leads_counts(answered: Answered) -> None:
     answered(BLOCK, follows=True)
     watch()
     assert (stream().tests, stream().waiting) == (1, 0)
+
+
+def test_scans_of_two_modalities_are_two_streams_each_by_its_own_card(
+    both: None, answered: Answered, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chest = replace(card, name="chest-xray", weights_sha256="c" * 64)
+    cards = {card.name: card, chest.name: chest}
+    monkeypatch.setattr(TorchServeClient, "card", lambda client: cards[client._model])
+    answered(EARLIER + BLOCK)
+    answered(EARLIER + BLOCK, model_name=chest.name, weights_sha256=chest.weights_sha256)
+
+    assert watch() == 0
+
+    found = DriftStream.objects.order_by("model_name")
+    assert [one.model_name for one in found] == ["chest-xray", "retina-oct"]
+    assert all(one.has_home and one.earlier_scans >= EARLIER for one in found)
+    assert str(found[0]) == "east, Heidelberg Spectralis (Chest X-ray)"
+    assert str(found[1]) == "east, Heidelberg Spectralis"
+
+
+def test_a_model_without_a_card_keeps_no_other_from_being_watched(
+    both: None, answered: Answered, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(client: TorchServeClient) -> ModelCard:
+        if client._model == "chest-xray":
+            raise ModelUnavailable("It is starting.")
+        return card
+
+    monkeypatch.setattr(TorchServeClient, "card", told)
+    answered(BLOCK)
+    answered(BLOCK, model_name="chest-xray", weights_sha256="c" * 64)
+
+    with pytest.raises(ModelUnavailable):
+        watching.watch()
+
+    assert {one.model_name: one.tests for one in DriftStream.objects.all()} == {
+        "chest-xray": 0,
+        "retina-oct": 1,
+    }

@@ -18,15 +18,16 @@ from pymongo.errors import PyMongoError
 
 from tests.images import png_bytes
 from tests.services import ModelServer, free_ports
-from tests.webapp.rollouts.conftest import canary, versions
+from tests.webapp.rollouts.conftest import CHEST, canary, chest, versions
 from tests.webapp.rollouts.two_versions import TwoVersions
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.gateway import issuing
 from webapp.gateway.admission import Outcome, admit
 from webapp.gateway.models import ServiceKey
+from webapp.rollouts import steps
 
-__all__ = ["versions"]
+__all__ = ["chest", "versions"]
 PATH = "/api/v1/internal/inference-key/"
 GATEWAY = {"X-Gateway-Secret": "what-only-nginx-knows"}
 
@@ -209,6 +210,17 @@ def test_a_canary_answers_its_share_of_direct_calls_too(versions: TwoVersions, a
     canary(80)
     grown = {subject for subject in routes if routed(key, X_Subject=subject)}
     assert grown > {subject for subject, route in routes.items() if route}
+
+
+def test_a_canary_answers_calls_of_its_own_model_alone(
+    versions: TwoVersions, chest: TwoVersions, administrator: User
+) -> None:
+    key = issued(administrator)
+    steps.start_canary(CHEST, "2.0.0", 99.999)
+
+    assert routed(key, f"/inference/{CHEST}") == "/2.0.0"
+    assert routed(key, f"/inference/{CHEST}/1.0.0") == ""
+    assert routed(key) == ""
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.services import MODEL_NAME
 from tests.webapp.audit.conftest import NewRecords
 from webapp.accounts.models import User
 from webapp.audit.models import Action
@@ -91,15 +92,15 @@ def test_what_cannot_be_run_is_refused_with_a_sentence() -> None:
 
 
 def test_an_alarm_starts_a_run_once_a_day_and_only_where_learning_is_switched_on(settings: Any) -> None:
-    assert triggers.ask("drift in clinic east") is None
+    assert triggers.ask("drift in clinic east", MODEL_NAME) is None
     settings.LEARNING = True
-    run = triggers.ask("drift in clinic east")
+    run = triggers.ask("drift in clinic east", MODEL_NAME)
     assert run is not None and run.reason == "drift in clinic east"
-    assert triggers.ask("drift in clinic east") is None
+    assert triggers.ask("drift in clinic east", MODEL_NAME) is None
     runs.stop()
-    assert triggers.ask("drift in clinic east") is None
+    assert triggers.ask("drift in clinic east", MODEL_NAME) is None
     LearningRun.objects.update(asked_at=clock.now() - triggers.PAUSE)
-    assert triggers.ask("drift in clinic west") is not None
+    assert triggers.ask("drift in clinic west", MODEL_NAME) is not None
 
 
 def test_enough_new_labels_or_enough_hours_start_a_run(settings: Any, settled: Any) -> None:
@@ -111,7 +112,27 @@ def test_enough_new_labels_or_enough_hours_start_a_run(settings: Any, settled: A
     assert run is not None and run.reason == "3 new labels since the last run"
     runs.stop()
     LearningRun.objects.update(asked_at=clock.now() - 2 * triggers.PAUSE)
-    assert triggers.new_labels() == 0 and triggers.ask_if_due() is None
+    assert triggers.new_labels(MODEL_NAME) == 0 and triggers.ask_if_due() is None
     settings.LEARN_RUN_HOURS = 48
     run = triggers.ask_if_due()
     assert run is not None and run.reason == "by the schedule: every 48 hours"
+
+
+def test_a_run_is_of_one_modalitys_model(settings: Any, settled: Any) -> None:
+    settings.MODELS = []
+    run = runs.ask(model="chest-xray")
+    assert run.model_name == "chest-xray"
+    runs.stop()
+    with pytest.raises(runs.RunRefused, match="fundus is the model of no modality here"):
+        runs.ask(model="fundus")
+
+
+def test_labels_of_one_modality_start_a_run_of_its_own_model(settings: Any, settled: Any) -> None:
+    settings.MODELS, settings.LEARNING, settings.LEARN_NEW_LABELS = [], True, 3
+    settled(2)
+    settled(3, model_name="chest-xray")
+
+    run = triggers.ask_if_due()
+
+    assert run is not None and run.model_name == "chest-xray"
+    assert triggers.new_labels(MODEL_NAME) == 2

@@ -106,7 +106,7 @@ def test_versions_that_answer_otherwise_make_a_scan_useful(
     tasks.put_in_order()
     before = named(scans, listed(api, readers[0], BY_USE))
     assert before.index("sure") < before.index("strange")
-    rollout = Rollout.objects.create(kind=Kind.SHADOW, model_name="retina-oct")
+    rollout = Rollout.objects.create(kind=Kind.SHADOW, model_name="retina-oct", percent=100)
     ShadowAnswer.objects.create(
         rollout=rollout, scan=scans["strange"], probabilities={"CNV": 0.0, "DME": 0.0, "NORMAL": 1.0}
     )

@@ -229,7 +229,9 @@ def test_verdicts_are_counted(
     api(colleague).post(path, {"verdict": "disagree", "label": "DME", "prediction_seen": SEEN})
     api(colleague).post(path, {"verdict": "nonsense"})
     counted = {
-        verdict: rise("retinote_reviews_total", verdict=verdict, model_version="1.0.0")
+        verdict: rise(
+            "retinote_reviews_total", verdict=verdict, model_name="retina-oct", model_version="1.0.0"
+        )
         for verdict in ("agree", "disagree", "unsure")
     }
     assert counted == {"agree": 1, "disagree": 1, "unsure": 0}

@@ -21,7 +21,7 @@ from tests.waiting import wait_for
 from webapp.receiver import filing, journal, reading
 from webapp.receiver.listening import Options, Receiver
 from webapp.receiver.models import Sender
-from webapp.receiver.storing import SOP_CLASSES
+from webapp.receiver.storing import OWN_CLASSES
 
 AE_TITLE, DEVICE, CLINIC = "RETINOTE", "OCT1", "east"
 OPTIONS = Options("127.0.0.1", 0, AE_TITLE, associations=4, idle_s=20)
@@ -75,7 +75,7 @@ def associated(
     receiver: Receiver,
     calling: str = DEVICE,
     called: str = AE_TITLE,
-    classes: Sequence[str] = SOP_CLASSES,
+    classes: Sequence[str] = OWN_CLASSES,
     syntaxes: Sequence[str] = DEFAULT_TRANSFER_SYNTAXES,
 ) -> Association:
     """An association with the receiver, which may have been refused."""

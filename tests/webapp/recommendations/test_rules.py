@@ -13,6 +13,8 @@ import pytest
 from handlers.answering import NO_STATISTICS, REASONS
 from modalities.guideline import GuidelineError, read
 from modalities.reading import BUNDLED
+from tests.modalities.folders import write_modality
+from webapp.core import modalities
 from webapp.recommendations.answers import BECAUSE, Answer
 from webapp.recommendations.apps import check_modalities
 from webapp.recommendations.guideline import guideline
@@ -126,6 +128,32 @@ def test_a_wrong_file_is_refused_by_name(tmp_path: Path, old: str, new: str, nam
 
 def test_the_files_that_come_with_it_are_right() -> None:
     assert check_modalities() == []
+
+
+def test_a_modality_of_ones_own_needs_its_model(tmp_path: Path, settings: Any) -> None:
+    settings.MODALITIES, settings.MODELS = write_modality(tmp_path), []
+    assert check_modalities() == []
+    settings.STORED_MODELS = ["retina-oct"]
+    (error,) = check_modalities()
+    assert (error.id, "there is no model fundus" in error.msg) == ("modalities.E002", True)
+    settings.STORED_MODELS = ["fundus", "retina-oct"]
+    assert check_modalities() == []
+    assert [each.name for each in modalities.profiles()] == ["oct", "fundus"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('model = "fundus"', 'model = "retina-oct"', "a model belongs to one modality"),
+        ("[[fields]]", '[groups]\na = ["DR"]\nb = ["DR"]\n[[fields]]', "the label 'DR' is in two of them"),
+    ],
+)
+def test_modalities_that_contradict_are_refused_at_the_start(
+    tmp_path: Path, settings: Any, old: str, new: str, says: str
+) -> None:
+    settings.MODALITIES = write_modality(tmp_path, old=old, new=new)
+    (error,) = check_modalities()
+    assert (error.id, says in error.msg) == ("modalities.E001", True)
 
 
 def test_a_file_broken_since_the_start_costs_no_prediction(tmp_path: Path, settings: Any) -> None:

@@ -13,6 +13,8 @@ from webapp.audit.models import WaitingRecord
 from webapp.rollouts import steps
 from webapp.versions.models import Rollout
 
+CHEST = "chest-xray"
+
 
 @pytest.fixture
 def versions(settings: Any, monkeypatch: pytest.MonkeyPatch) -> TwoVersions:
@@ -21,6 +23,15 @@ def versions(settings: Any, monkeypatch: pytest.MonkeyPatch) -> TwoVersions:
     monkeypatch.setattr(two_versions, "SERVER", made)
     settings.MODEL_SERVER = "tests.webapp.rollouts.two_versions.client"
     settings.GATEWAY_SECRET = "what-only-nginx-knows"
+    return made
+
+
+@pytest.fixture
+def chest(versions: TwoVersions, settings: Any, monkeypatch: pytest.MonkeyPatch) -> TwoVersions:
+    """The same two versions of another modality's model."""
+    settings.MODELS = []
+    made = TwoVersions(model=CHEST)
+    monkeypatch.setitem(two_versions.OTHERS, CHEST, made)
     return made
 
 

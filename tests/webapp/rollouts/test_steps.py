@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 
 from tests.services import MODEL_NAME
-from tests.webapp.rollouts.conftest import actions, canary
+from tests.webapp.rollouts.conftest import CHEST, actions, canary
 from tests.webapp.rollouts.two_versions import NEW, OLD, WEIGHTS, TwoVersions
 from webapp.audit.models import WaitingRecord
 from webapp.rollouts import steps, watching
@@ -78,10 +78,6 @@ def _no_gateway(versions: TwoVersions, settings: Any) -> None:
     settings.GATEWAY_SECRET = ""
 
 
-def _other_model(versions: TwoVersions, settings: Any) -> None:
-    settings.MODEL_NAME = "chest-xray"
-
-
 @pytest.mark.parametrize(
     ("case", "says"),
     [
@@ -90,7 +86,6 @@ def _other_model(versions: TwoVersions, settings: Any) -> None:
         (_is_default, f"{NEW} answers by default already"),
         (_away, "can't be asked for its versions"),
         (_no_gateway, "can't be honoured: there is no gateway here .* --web-app-only"),
-        (_other_model, "The web app asks chest-xray alone"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -104,6 +99,33 @@ def test_what_can_not_be_honoured_is_refused(
 
     assert not Rollout.objects.exists()
     assert actions() == []
+
+
+def test_a_model_of_no_modality_is_not_tried(versions: TwoVersions) -> None:
+    with pytest.raises(
+        RolloutError, match=f"does not ask fundus: the models of its modalities are {MODEL_NAME}"
+    ):
+        steps.start_shadow("fundus", NEW, 100)
+    assert not Rollout.objects.exists()
+
+
+def test_models_of_two_modalities_are_tried_apart(versions: TwoVersions, chest: TwoVersions) -> None:
+    eyes = canary(5)
+    lungs = steps.start_canary(CHEST, NEW, 20)
+    assert (lungs.model_name, lungs.percent, eyes.percent) == (CHEST, 20, 5)
+    assert steps.stop(Kind.CANARY, CHEST).pk == lungs.pk
+    assert Rollout.objects.running(Kind.CANARY, MODEL_NAME) == eyes
+
+
+def test_a_version_that_is_gone_ends_the_trials_of_its_own_model_alone(
+    versions: TwoVersions, chest: TwoVersions
+) -> None:
+    canary(5)
+    steps.start_canary(CHEST, NEW, 20)
+    chest.served.remove(NEW)
+    watching.watch()
+    assert Rollout.objects.running(Kind.CANARY, CHEST) is None
+    assert Rollout.objects.running(Kind.CANARY, MODEL_NAME) is not None
 
 
 def test_without_a_gateway_the_web_app_alone_can_be_asked_for(versions: TwoVersions, settings: Any) -> None:

@@ -37,6 +37,7 @@ class TwoVersions:
     """Versions that can't answer."""
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     away: bool = False
+    model: str = MODEL_NAME
     asked: Counter[str] = field(default_factory=Counter)
 
     def __call__(self) -> TwoVersions:
@@ -52,7 +53,7 @@ class TwoVersions:
         picture = base64.b64encode(png_bytes()).decode()
         return ModelAnswer.from_json(
             {
-                "model": {"name": MODEL_NAME, "version": answering, "weights_sha256": WEIGHTS[answering]},
+                "model": {"name": self.model, "version": answering, "weights_sha256": WEIGHTS[answering]},
                 "prediction": {"label": "CNV", "confidence": 0.9},
                 "probabilities": {"CNV": 0.9, "NORMAL": 0.1},
                 "quality": {"acceptable": True, "reasons": []},
@@ -77,13 +78,13 @@ class TwoVersions:
 
     def versions(self) -> list[ServedVersion]:
         return [
-            ServedVersion(MODEL_NAME, each, each == self.default, "ready", 1, 1, 0) for each in self.served
+            ServedVersion(self.model, each, each == self.default, "ready", 1, 1, 0) for each in self.served
         ]
 
     def card(self, version: str = "") -> ModelCard:
         named = self._served(version)
         labels = self.labels.get(named, a_card().labels)
-        return replace(a_card(), version=named, weights_sha256=WEIGHTS[named], labels=labels)
+        return replace(a_card(), name=self.model, version=named, weights_sha256=WEIGHTS[named], labels=labels)
 
     def authorization(self) -> str:
         return "Bearer key"
@@ -100,8 +101,10 @@ NORMAL = {
 """Another answer than the usual one, with another urgency."""
 STRANGE = {"state": "not_answered", "because": "unfamiliar", "known": False, "prediction_set": []}
 SERVER = TwoVersions()
+OTHERS: dict[str, TwoVersions] = {}
+"""By name further models of the same server."""
 
 
-def client() -> TwoVersions:
+def client(model: str = MODEL_NAME) -> TwoVersions:
     """What the settings name."""
-    return SERVER
+    return SERVER if model == MODEL_NAME else OTHERS[model]

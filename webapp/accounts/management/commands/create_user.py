@@ -3,6 +3,7 @@
 import getpass
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -12,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from webapp.accounts.abilities import Role
 from webapp.accounts.models import User
 from webapp.audit.recording import by_operator
+from webapp.core import modalities
 
 
 class Command(BaseCommand):
@@ -21,7 +23,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # they load all of the web app, which takes longer than the work
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Name, role, clinic, and whether the user settles scans."""
+        """Name, role, clinic, modalities, and whether the user settles scans."""
         parser.add_argument("name")
         parser.add_argument("--role", required=True, choices=Role.values)
         parser.add_argument("--clinic", default="", help="clinicians of the same clinic share their scans")
@@ -29,11 +31,28 @@ class Command(BaseCommand):
             "--adjudicator", action="store_true", help="settles scans on which readers disagree"
         )
 
+        parser.add_argument(
+            "--modality",
+            action="append",
+            default=[],
+            choices=[each.name for each in modalities.profiles()],
+            help="sees and uploads scans of this modality alone; can be given several times (default: all)",
+        )
+
     def handle(
-        self, *args: Any, name: str, role: str, clinic: str, adjudicator: bool = False, **options: Any
+        self,
+        *args: Any,
+        name: str,
+        role: str,
+        clinic: str,
+        adjudicator: bool = False,
+        modality: Sequence[str] = (),
+        **options: Any,
     ) -> None:
         """Check name and password, then create the user."""
-        user = User(username=name, role=role, clinic=clinic, is_adjudicator=adjudicator)
+        user = User(
+            username=name, role=role, clinic=clinic, is_adjudicator=adjudicator, modalities=[*modality]
+        )
         if User.objects.filter(username=name).exists():
             raise CommandError(f"There is a user {name} already.")
         password = _read_password()

@@ -25,6 +25,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What to do, and the options of a run."""
         parser.add_argument("action", choices=("run", "status", "stop"))
+        parser.add_argument("--model", default="", help="the one that learns (default: the first modality's)")
         parser.add_argument("--data-set", type=int, help="number of a data set (default: export one now)")
         parser.add_argument(
             "--replay", nargs="+", default=None, help="data that the version was trained with"
@@ -50,7 +51,12 @@ class Command(BaseCommand):
         if options["resume"]:
             run = runs.resume()
         else:
-            run = runs.ask(data_set=options["data_set"], replay=options["replay"], seed=options["seed"])
+            run = runs.ask(
+                data_set=options["data_set"],
+                replay=options["replay"],
+                seed=options["seed"],
+                model=options["model"],
+            )
         if not runs.take_up(run):
             raise CommandError(f"The learning run {run.name} was taken up by {run.worker}.")
         signal.signal(signal.SIGTERM, _interrupt)
