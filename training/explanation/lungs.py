@@ -50,7 +50,7 @@ def _air(small: Grey) -> Bits:
     even = cv2.createCLAHE(clipLimit=3.0, tileGridSize=(4, 4)).apply(cv2.GaussianBlur(small, (0, 0), 2))
     level, _ = cv2.threshold(even, 0, 255, cv2.THRESH_OTSU)
     dark = (even < level).astype(np.uint8)
-    dark = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    dark = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), np.uint8)
     # Dark areas in the corners lie outside the trunk. A tight picture may cut lungs at its sides.
     dark[:, :RIM] = dark[:, -RIM:] = dark[:RIM] = dark[-RIM:] = 0
     _, pieces = cv2.connectedComponents(dark, connectivity=4)

@@ -108,7 +108,8 @@ def _bones(rng: np.random.Generator, x: Floats, y: Floats) -> Floats:
         row = first + rib * step + fall * (out - 0.12) ** 2 + 0.1 * out
         bones = np.maximum(bones, np.exp(-(((y - row) / 0.011) ** 2)))
     collar = 0.20 - 0.28 * (out - 0.05)
-    return np.maximum(bones, 1.3 * np.exp(-(((y - collar) / 0.014) ** 2)) * (out > 0.05))
+    collars = 1.3 * np.exp(-(((y - collar) / 0.014) ** 2)) * (out > 0.05)
+    return np.asarray(np.maximum(bones, collars), np.float32)
 
 
 def _heart(rng: np.random.Generator, x: Floats, y: Floats) -> Floats:
