@@ -40,7 +40,7 @@ export default defineConfig(
           zones: [
             { target: "src/api", from: "src", except: ["./api", "./texts", "./testing"] },
             { target: "src/testing", from: "src", except: ["./testing", "./api", "./texts"] },
-            { target: "src/common", from: "src", except: ["./api", "./common", "./texts"] },
+            { target: "src/common", from: "src", except: ["./api", "./common", "./testing", "./texts"] },
             { target: "src/texts", from: "src", except: ["./texts", "./api", "./upload/formats.json"] },
           ],
         },

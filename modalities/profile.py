@@ -65,6 +65,12 @@ Value = Annotated[
     Field(pattern=rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{MOST_LETTERS - 1}}}$"),
     must(f"up to {MOST_LETTERS} letters (A to Z), digits, '_' and '-', with a letter or digit first"),
 ]
+TextName = Annotated[
+    str,
+    Field(pattern=r"^[a-z][A-Za-z0-9.]{0,79}$"),
+    must("up to 80 letters, digits and '.', with a small letter first"),
+]
+ConceptCode = Annotated[str, Field(pattern=r"^[0-9]{6,18}$"), must("6 to 18 digits")]
 Uid = Annotated[
     str,
     Field(pattern=r"^[0-9]+(\.[0-9]+)+$", max_length=64),
@@ -129,6 +135,23 @@ class Units:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Concept:
+    """A part of the body in SNOMED CT."""
+
+    code: ConceptCode
+    display: Line
+
+
+@dataclass(frozen=True, config=STRICT)
+class Anatomy:
+    """What its pictures show, for health records and for DICOM objects that go back to a PACS."""
+
+    site: Concept
+    region: Concept | None = None
+    """DICOM's anatomic region, where that is more exact or has other words."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class ProfileFile:
     """A profile as it is written."""
 
@@ -159,8 +182,10 @@ class ProfileFile:
     windows: tuple[Window, ...] = ()
     quality: QualityLimits | None = None
     """What a picture must keep to in order to be fit to be read, for the cards of its models; None: as OCT B-scans."""
-    words: dict[FieldName, Text] = field(default_factory=dict)
-    """Texts of the page and of reports that differ, by their keys."""
+    words: dict[TextName, Text] = field(default_factory=dict)
+    """Texts of the page that differ, by their place there, such as "volume.enfaceTitle"; and under "pictures" the word for
+    several pictures where an "s" does not make it."""
+    anatomy: Anatomy | None = None
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -182,6 +207,11 @@ class Profile(ProfileFile):
 
     name: Name
     folder: Path
+
+    @property
+    def pictures(self) -> str:
+        """The word for several pictures."""
+        return self.words.get("pictures", f"{self.picture}s")
 
     @property
     def guideline_path(self) -> Path:

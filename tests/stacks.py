@@ -35,12 +35,14 @@ def retinote(
     timeout_s: float = 300,
     engine: str = "eager",
     variables: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, with `given` on its standard input."""
+    """Run a command to its end, with `given` on its standard input, in the folder `cwd`."""
     return subprocess.run(
         [sys.executable, ROOT / "cli.py", *arguments],
         env=environment() | {ENGINE_VARIABLE: engine, CACHE_VARIABLE: str(engines())} | dict(variables or {}),
         input=given,
+        cwd=cwd,
         capture_output=True,
         text=True,
         check=False,

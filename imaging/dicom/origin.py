@@ -35,6 +35,8 @@ STUDY = (
     "StudyDescription",
 )
 """Of the study module (C.7.2.1)."""
+SERIES = ("Modality",)
+"""Of the series (C.7.3.1): what goes back has a series of its own."""
 PATIENT_NUMBER = "00100020"
 MAX_TEXT_BYTES = 1024
 """Of an element that is kept; names of people have up to 3 × 64 letters."""
@@ -59,7 +61,7 @@ class Origin:
     """Where a picture or a volume came from. `sources` has one for each B-scan, None for one that is missing."""
 
     modules: dict[str, Any]
-    """The elements of PATIENT and STUDY that the file has, in the JSON of PS3.18, F."""
+    """The elements of PATIENT, STUDY and SERIES that the file has, in the JSON of PS3.18, F."""
     sources: tuple[Source | None, ...]
     columns: int
     rows: int
@@ -69,6 +71,11 @@ class Origin:
     def study(self) -> str:
         """The UID of the study."""
         return str(self.modules["0020000D"]["Value"][0])
+
+    @property
+    def modality(self) -> str:
+        """DICOM's code of the modality; "" of one that was kept by an earlier version."""
+        return str((self.modules.get("00080060", {}).get("Value") or [""])[0])
 
     def of_frames(self, frames: Sequence[int | None]) -> Origin:
         """The origin of a volume of one file: `frames` has each B-scan's, from 0 on, None for one that is missing."""
@@ -113,7 +120,7 @@ def joined(origins: Sequence[Origin | None]) -> Origin | None:
 
 def _modules(header: Any) -> dict[str, Any]:
     kept = Dataset()
-    for name in (*PATIENT, *STUDY):
+    for name in (*PATIENT, *STUDY, *SERIES):
         several = [value for value in values(header, name) if len(str(value).encode()) <= MAX_TEXT_BYTES]
         if len(several) != 1:
             continue

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from webapp.core import modalities
 from webapp.core.normal_form import normal
 
 
@@ -41,6 +42,21 @@ class TextField(TypedField):
 
 class PatternField(TextField, serializers.RegexField):
     """A text of one pattern."""
+
+
+class ModalityField(TextField):
+    """The name of a modality that is installed: scans of one that is not served now are shown, too."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "unknown": "There is no modality of this name. There are: {names}."
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        """The name. Raises ValidationError."""
+        name = super().to_internal_value(data)
+        if modalities.installed(name) is None:
+            self.fail("unknown", names=", ".join(each.name for each in modalities.profiles()))
+        return name
 
 
 class TrueFalseField(serializers.BooleanField):

@@ -35,9 +35,15 @@ def default() -> Profile:
     return profiles()[0]
 
 
+def installed(name: str) -> Profile | None:
+    """The modality of that name, be it served or not; None for one that was taken away."""
+    found = (each for each in modalities.profiles(settings.MODALITIES) if each.name == name)
+    return named(name) or next(found, None)
+
+
 def of_scan(name: str | None) -> Profile:
-    """How a stored scan is shown: by its modality, and by the default one where that isn't served here now."""
-    return named(name or BEFORE) or default()
+    """How a stored scan is shown: by its modality, also while that isn't served; by the default one if it was taken away."""
+    return installed(name or BEFORE) or default()
 
 
 def model_of(name: str) -> str:

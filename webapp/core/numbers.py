@@ -6,6 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 NEARLY_NOTHING = 1e-6
 """The model server rounds probabilities to six digits."""
+UNITS = {"micrometres": ("µm", 1), "millimetres": ("mm", 1000)}
+"""In which people see lengths, by the words of a modality's profile: the sign, and how many µm it is."""
 
 
 def percent(share: float, decimals: int = 0) -> str:
@@ -28,3 +30,15 @@ def probability(value: float, decimals: int = 0) -> str:
 def micrometres(length: float) -> str:
     """A length in µm, without the unit, to four significant digits: files give more than anybody measured."""
     return f"{Decimal(f'{length:.4g}').normalize():f}"
+
+
+def pixel_size(across: float, down: float, unit: str) -> str:
+    """Width and height of a pixel, given in µm, in one of the units of `UNITS`."""
+    word, larger = UNITS[unit]
+    return f"{micrometres(across / larger)} × {micrometres(down / larger)} {word}"
+
+
+def measured_length(length: float, unit: str) -> str:
+    """A length that somebody measured, given in µm, in one of the units of `UNITS`."""
+    word, larger = UNITS[unit]
+    return f"{length / larger:.{1 if larger > 1 else 0}f} {word}"

@@ -23,7 +23,7 @@ from webapp.accounts.pseudonyms import shown_name
 from webapp.dashboard.intervals import share_of
 from webapp.recommendations.answers import Answer
 from webapp.reviews.models import Adjudication, Review
-from webapp.scans.models import Scan
+from webapp.scans.models import ScanQuerySet
 
 FIELDS = ("scan_id", "reader_id", "label", "blind", "blind_by_server", "after_others", "created")
 OF_MODEL = ("model_version", "model_label", "model_state", "model_set", "model_group")
@@ -58,16 +58,16 @@ class Case:
     after_others: bool
 
 
-def automation_bias(user: User, since: datetime) -> dict[str, Any] | None:
-    """What the dashboard shows of the readings since then; None for users who neither read nor manage.
+def automation_bias(scans: ScanQuerySet, user: User, since: datetime) -> dict[str, Any] | None:
+    """What the dashboard shows of the readings of these scans since then; None for users who neither read nor manage.
 
     Who may manage sees every reader of scans whose readings they may know; all others see themselves alone.
     """
     everybody = user.may(Ability.MANAGE)
     if not everybody and not user.may(Ability.READ):
         return None
-    visible = Scan.objects.visible_to(user).leading().open_to(user).filter(reviewed=True)
-    readings = _readings(set(visible.order_by().values_list("pk", flat=True)))
+    known = scans.open_to(user).filter(reviewed=True)
+    readings = _readings(set(known.order_by().values_list("pk", flat=True)))
     cases = [case for case in _cases(readings, since) if everybody or case.reader == user.pk]
     by_reader: dict[ObjectId, list[Case]] = defaultdict(list)
     for case in cases:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -18,6 +18,7 @@ from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
 from webapp.core import clock
+from webapp.core.modalities import BEFORE
 from webapp.dashboard import intervals, kappa
 from webapp.dashboard.automation_bias import automation_bias
 from webapp.dashboard.intervals import share_of
@@ -39,6 +40,7 @@ class Reading:
     """A reader's last independent reading of a scan: given before anything of others' readings was shown."""
 
     scan: object
+    modality: str
     reader: object
     verdict: str
     label: str
@@ -47,8 +49,8 @@ class Reading:
     blind: bool
 
 
-def dashboard_metrics(user: User, days: int) -> dict[str, Any]:
-    """The dashboard of the last `days`, today included, as DashboardSerializer describes it.
+def dashboard_metrics(user: User, days: int, modality: str = "") -> dict[str, Any]:
+    """The dashboard of the last `days`, today included, as DashboardSerializer describes it; of one modality where it is given.
 
     De-identified data have no days, and cover all times: the difference between two spans would tell on which day a
     scan was uploaded.
@@ -56,9 +58,9 @@ def dashboard_metrics(user: User, days: int) -> dict[str, Any]:
     today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     dated = user.may(Ability.SEE_PATIENTS)
     since = today - timedelta(days=days - 1) if dated else EVER
-    scans = Scan.objects.visible_to(user).leading()
+    scans = _scans_of(user, modality)
     recent = scans.filter(timestamp__gte=since)
-    readings = _readings(user, since)
+    readings = _readings(scans, user, since)
     answered = recent.filter(known_answers(user), status=Status.PREDICTED)
     disclose_all_answers(user)  # counts of labels on few scans tell the answer to each
     return {
@@ -68,15 +70,22 @@ def dashboard_metrics(user: User, days: int) -> dict[str, Any]:
         "labels": _labels(answered),
         "states": _states(answered).get("", _shares(Counter())),
         "states_per_day": _states_per_day(answered, since, days) if dated else [],
+        "states_per_modality": _states_per(answered, "modality"),
         "states_per_clinic": _states_per(answered, "clinic") if dated else [],
         "states_per_device": _states_per(answered, "device") if dated else [],
         "queue": _queue(scans, user),
         "verdicts": _verdicts(readings),
         "cohen": _cohen(readings, user),
         "fleiss": _fleiss(readings),
-        "automation_bias": automation_bias(user, since),
+        "automation_bias": automation_bias(scans, user, since),
         "latency_ms": _latency(recent),
     }
+
+
+def _scans_of(user: User, modality: str) -> ScanQuerySet:
+    """A scan for each upload that the user may see, of one modality where it is given."""
+    scans = Scan.objects.visible_to(user).leading()
+    return scans.filter(modality=modality) if modality else scans
 
 
 def _per_day(scans: ScanQuerySet, since: datetime, days: int) -> list[dict[str, Any]]:
@@ -90,12 +99,16 @@ def _labels(scans: ScanQuerySet) -> list[dict[str, Any]]:
     named = scans.exclude(state__in=[State.UNDECIDED, State.NOT_ANSWERED]).order_by()
     counts, doubtful = (
         Counter(
-            {entry["label"]: int(entry["count"]) for entry in of.values("label").annotate(count=Count("pk"))}
+            {
+                (entry["modality"] or BEFORE, entry["label"]): int(entry["count"])
+                for entry in of.values("modality", "label").annotate(count=Count("pk"))
+            }
         )
         for of in (named, named.filter(DOUBTFUL))
     )
     return [
-        {"label": label, "count": count, "doubtful": doubtful[label]} for label, count in counts.most_common()
+        {"modality": key[0], "label": key[1], "count": count, "doubtful": doubtful[key]}
+        for key, count in counts.most_common()
     ]
 
 
@@ -106,7 +119,7 @@ def _states(scans: ScanQuerySet, field: str = "") -> dict[Any, dict[str, Any]]:
     """
     counts: dict[Any, Counter[str]] = defaultdict(Counter)
     for row in scans.order_by().values(*filter(None, [field]), "state").annotate(count=Count("pk")):
-        counts[row.get(field) or ""][row["state"] or ""] += row["count"]
+        counts[row.get(field) or (BEFORE if field == "modality" else "")][row["state"] or ""] += row["count"]
     return {value: _shares(count) for value, count in counts.items()}
 
 
@@ -145,44 +158,48 @@ def _latency(scans: ScanQuerySet) -> dict[str, Any] | None:
     return {"median": statistics.median(waited), "percentile_95": slow, "scans": len(waited)}
 
 
-def _readings(user: User, since: datetime) -> list[Reading]:
-    """Independent readings since then of scans whose readings the user may know."""
-    known = Scan.objects.visible_to(user).leading().open_to(user).filter(reviewed=True)
-    ids = set(known.order_by().values_list("pk", flat=True))
+def _readings(scans: ScanQuerySet, user: User, since: datetime) -> list[Reading]:
+    """Independent readings since then of those of the scans whose readings the user may know."""
+    known = scans.open_to(user).filter(reviewed=True)
+    modalities = dict(known.order_by().values_list("pk", "modality"))
     found = Review.objects.filter(created__gte=since).exclude(after_others=True).order_by("created")
     of_model = ("model_label", "model_state", "model_set", "model_group")
     rows = found.values_list("scan_id", "reader_id", "verdict", "label", "model_version", "blind", *of_model)
     last = {}
     for scan, reader, verdict, label, version, blind, first, state, labels, group in rows:
-        if scan in ids:
+        if scan in modalities:
             # Sorted, so that the same labels are the same answer.
             model = Answer(first, state or "", labels=tuple(sorted(labels or ())), group=group or "")
-            last[scan, reader] = Reading(scan, reader, verdict, label, model, version, blind)
+            last[scan, reader] = Reading(
+                scan, modalities[scan] or BEFORE, reader, verdict, label, model, version, blind
+            )
     return list(last.values())
 
 
 def _verdicts(readings: Iterable[Reading]) -> list[dict[str, Any]]:
-    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    scans: dict[tuple[str, str], set[object]] = defaultdict(set)
+    counts: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    scans: dict[tuple[str, str, str], set[object]] = defaultdict(set)
     for one in readings:
         if not one.model.is_given:  # there is nothing to agree with
             continue
-        counts[one.model_version, one.model.text][one.verdict] += 1
+        key = one.modality, one.model_version, one.model.text
+        counts[key][one.verdict] += 1
         if one.verdict != Verdict.UNSURE:
-            scans[one.model_version, one.model.text].add(one.scan)
+            scans[key].add(one.scan)
     return [
         {
+            "modality": modality,
             "model_version": version,
             "label": label,
             **{v: count[v] for v in Verdict.values},
-            "scans": len(scans[version, label]),
+            "scans": len(scans[modality, version, label]),
             "agreement": share_of(
                 count[Verdict.AGREE],
                 count[Verdict.AGREE] + count[Verdict.DISAGREE],
-                len(scans[version, label]),
+                len(scans[modality, version, label]),
             ),
         }
-        for (version, label), count in sorted(counts.items())
+        for (modality, version, label), count in sorted(counts.items())
     ]
 
 
@@ -198,33 +215,47 @@ def _cohen(readings: Collection[Reading], user: User) -> list[dict[str, Any]]:
 
     Readers are compared with the model by their blind readings: who knows its answer is not independent of it.
     """
-    labels: dict[object, dict[object, str]] = defaultdict(dict)
+    labels: dict[str, dict[object, dict[object, str]]] = defaultdict(lambda: defaultdict(dict))
     for one in readings:
         if one.label:
-            labels[one.reader][one.scan] = one.label
+            of_modality = labels[one.modality]
+            of_modality[one.reader][one.scan] = one.label
             if one.model.names_label:
-                labels[f"model {one.model_version}"][one.scan] = one.model.label
+                of_modality[f"model {one.model_version}"][one.scan] = one.model.label
     blind = {(one.reader, one.scan) for one in readings if one.blind}
-    named = {person.pk: shown_name(person, user) for person in User.objects.filter(pk__in=_people(labels))}
-    pairs = []
+    people = _people(reader for readers in labels.values() for reader in readers)
+    named = {person.pk: shown_name(person, user) for person in User.objects.filter(pk__in=people)}
+    pairs = [(modality, *pair) for modality, readers in labels.items() for pair in _pairs_of(readers, blind)]
+    pairs.sort(key=lambda pair: -len(pair[3]))
+    return [
+        {
+            "modality": modality,
+            "readers": [str(named.get(first, first)), str(named.get(second, second))],
+            "scans": len(common),
+            **_beyond_chance(kappa.cohen(*_labels_of(labels[modality], first, second, common)), len(common)),
+        }
+        for modality, first, second, common in pairs[:MOST_PAIRS]
+    ]
+
+
+def _pairs_of(
+    labels: Mapping[object, Mapping[object, str]], blind: Collection[tuple[object, object]]
+) -> Iterable[tuple[object, object, list[object]]]:
+    """Each two readers of whom one is a person, and the scans of one modality that both named a label for."""
     for first, second in combinations(labels, 2):
         common = sorted(labels[first].keys() & labels[second].keys(), key=str)
         people = _people((first, second))
         if len(people) == 1:
             common = [scan for scan in common if (people[0], scan) in blind]
         if common and people:
-            pairs.append((len(common), first, second, common))
-    pairs.sort(key=lambda pair: -pair[0])
-    return [
-        {
-            "readers": [str(named.get(first, first)), str(named.get(second, second))],
-            "scans": scans,
-            **_beyond_chance(
-                kappa.cohen([labels[first][s] for s in common], [labels[second][s] for s in common]), scans
-            ),
-        }
-        for scans, first, second, common in pairs[:MOST_PAIRS]
-    ]
+            yield first, second, common
+
+
+def _labels_of(
+    labels: Mapping[object, Mapping[object, str]], first: object, second: object, scans: Collection[object]
+) -> tuple[list[str], list[str]]:
+    """What two readers named, scan by scan."""
+    return [labels[first][scan] for scan in scans], [labels[second][scan] for scan in scans]
 
 
 def _people(labels: Iterable[object]) -> list[object]:
@@ -232,19 +263,20 @@ def _people(labels: Iterable[object]) -> list[object]:
 
 
 def _fleiss(readings: Iterable[Reading]) -> list[dict[str, Any]]:
-    by_scan: dict[object, list[str]] = defaultdict(list)
+    by_scan: dict[tuple[str, object], list[str]] = defaultdict(list)
     for one in readings:
         if one.label:
-            by_scan[one.scan].append(one.label)
-    by_readers: dict[int, list[list[str]]] = defaultdict(list)
-    for labels in by_scan.values():
+            by_scan[one.modality, one.scan].append(one.label)
+    by_readers: dict[tuple[str, int], list[list[str]]] = defaultdict(list)
+    for (modality, _), labels in by_scan.items():
         if len(labels) > 1:
-            by_readers[len(labels)].append(labels)
+            by_readers[modality, len(labels)].append(labels)
     return [
         {
+            "modality": modality,
             "readers_per_scan": readers,
             "scans": len(labels),
             **_beyond_chance(kappa.fleiss(labels), len(labels)),
         }
-        for readers, labels in sorted(by_readers.items())
+        for (modality, readers), labels in sorted(by_readers.items())
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from webapp.api.fields import WrittenCountField
+from webapp.api.fields import ModalityField, WrittenCountField
 from webapp.dashboard.intervals import LEAST_SCANS
 
 LONGEST_DAYS = 366
@@ -21,6 +21,14 @@ class SpanSerializer(serializers.Serializer[Any]):
         min_value=1, max_value=LONGEST_DAYS, default=30, help_text="Up to today, in UTC."
     )
 
+    modality = ModalityField(required=False, help_text="The name of a modality, for that alone.")
+
+
+class OfModalitySerializer(serializers.Serializer[Any]):
+    """What is counted of one modality."""
+
+    modality = serializers.CharField(help_text="The name of the modality.")
+
 
 class DaySerializer(serializers.Serializer[Any]):
     """Uploads of a day."""
@@ -29,7 +37,7 @@ class DaySerializer(serializers.Serializer[Any]):
     count = serializers.IntegerField()
 
 
-class LabelCountSerializer(serializers.Serializer[Any]):
+class LabelCountSerializer(OfModalitySerializer):
     """How often the model said a label."""
 
     label = serializers.CharField()  # type: ignore[assignment]
@@ -68,6 +76,10 @@ class StatesOfDaySerializer(StatesSerializer):
     date = serializers.DateField()
 
 
+class StatesOfModalitySerializer(StatesSerializer, OfModalitySerializer):
+    """The states of the scans of a modality."""
+
+
 class StatesOfClinicSerializer(StatesSerializer):
     """The states of the uploads of a clinic."""
 
@@ -89,7 +101,7 @@ class QueueSerializer(serializers.Serializer[Any]):
     oldest_queued = serializers.DateTimeField(allow_null=True, help_text="Null in de-identified data.")
 
 
-class VerdictsSerializer(serializers.Serializer[Any]):
+class VerdictsSerializer(OfModalitySerializer):
     """What readers said of an answer of a version of the model, independently of each other."""
 
     model_version = serializers.CharField()
@@ -108,7 +120,7 @@ class VerdictsSerializer(serializers.Serializer[Any]):
     )
 
 
-class CohenSerializer(serializers.Serializer[Any]):
+class CohenSerializer(OfModalitySerializer):
     """Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model."""
 
     readers = serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2)
@@ -118,7 +130,7 @@ class CohenSerializer(serializers.Serializer[Any]):
     defined = serializers.BooleanField(help_text="Whether there is a kappa, be it of too few scans to show.")
 
 
-class FleissSerializer(serializers.Serializer[Any]):
+class FleissSerializer(OfModalitySerializer):
     """Fleiss' kappa of the scans with the same number of independent readings."""
 
     readers_per_scan = serializers.IntegerField()
@@ -190,6 +202,7 @@ class DashboardSerializer(serializers.Serializer[Any]):
     labels = LabelCountSerializer(many=True, help_text="Of scans of which the model named one.")
     states = StatesSerializer()
     states_per_day = StatesOfDaySerializer(many=True, help_text="Empty in de-identified data.")
+    states_per_modality = StatesOfModalitySerializer(many=True)
     states_per_clinic = StatesOfClinicSerializer(many=True, help_text="Empty in de-identified data.")
     states_per_device = StatesOfDeviceSerializer(many=True, help_text="Empty in de-identified data.")
     queue = QueueSerializer()

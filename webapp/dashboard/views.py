@@ -21,5 +21,5 @@ class DashboardView(APIView):
         assert isinstance(request.user, User)
         given = SpanSerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
-        metrics = dashboard_metrics(request.user, given.validated_data["days"])
+        metrics = dashboard_metrics(request.user, **given.validated_data)
         return Response(DashboardSerializer(metrics).data)

@@ -35,22 +35,26 @@ def archive(export_format: str, records: Sequence[Record], with_text: bool = Fal
                 with_picture, left_out = sorted_out(with_picture)
                 _add(written, LEFT_OUT, formats.left_out(left_out).encode())
             if export_format == "folders":
-                _add(written, MANIFEST, formats.manifest(with_picture).encode())
+                _add_folders(written, with_picture)
+                with_picture = []
             elif export_format in DOCUMENTS:
                 name, write = DOCUMENTS[export_format]
                 without = {one.record.name for one in left_out}
                 described = [record for record in records if record.name not in without]
                 _add(written, name, write(described).encode())
             for record in with_picture:
-                name = (
-                    formats.folder_path(record)
-                    if export_format == "folders"
-                    else f"images/{record.file_name}"
-                )
-                _copy(written, name, record.scan.image_name)
+                _copy(written, f"images/{record.file_name}", record.scan.image_name)
         file.seek(0)
         stack.pop_all()  # whoever reads the file closes it
     return file
+
+
+def _add_folders(written: zipfile.ZipFile, records: Sequence[Record]) -> None:
+    """A folder per label with a manifest, in a folder per modality where there are several."""
+    for folder, of_modality in formats.by_modality(records).items():
+        _add(written, f"{folder}{MANIFEST}", formats.manifest(of_modality).encode())
+        for record in of_modality:
+            _copy(written, f"{folder}{formats.folder_path(record)}", record.scan.image_name)
 
 
 def _add(written: zipfile.ZipFile, name: str, content: bytes) -> None:

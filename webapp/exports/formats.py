@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from handlers.tables import TableWriter, path_part
+from modalities.profile import Profile
 from webapp.annotations.geometry import outline_of
 from webapp.annotations.measures import square_mm
 from webapp.annotations.pieces import DECIMALS, enclosed
 from webapp.annotations.shapes import shape_of
+from webapp.core import modalities
 from webapp.exports.burnt_in import LeftOut
 from webapp.exports.categories import category_numbers
 from webapp.exports.records import Record
@@ -117,6 +119,7 @@ _ENTERED = {detail.name: _detail(detail) for detail in DETAILS if detail.exporte
 COLUMNS: dict[str, Column] = {
     "scan": lambda record: record.name,
     "file": lambda record: record.file_name,
+    "modality": lambda record: modalities.of_scan(record.scan.modality).name,
     "patient": lambda record: record.patient,
     "eye": _ENTERED["eye"],
     "width": _of_scan("width"),
@@ -158,32 +161,70 @@ COLUMNS: dict[str, Column] = {
 
 
 def table(records: Sequence[Record]) -> str:
-    """CSV with a row for each scan. Probabilities have a column for each label; verdicts are joined by semicolons."""
+    """CSV with a row for each scan. Probabilities have a column for each label, as have the fields that scans of their
+    modalities have; verdicts are joined by semicolons.
+    """
+    fields = list(dict.fromkeys(name for found in _modalities(records) for name in _fields(found)))
     labels = list(dict.fromkeys(label for record in records for label in record.scan.probabilities))
     text = io.StringIO()
     writer = TableWriter(text)
-    writer.write_row([*COLUMNS, *(f"probability_{label}" for label in labels)])
+    writer.write_row(
+        [*COLUMNS, *(f"field_{name}" for name in fields), *(f"probability_{label}" for label in labels)]
+    )
     for record in records:
         shares = record.scan.probabilities
         writer.write_row(
-            [*(column(record) for column in COLUMNS.values()), *(shares.get(label, "") for label in labels)]
+            [
+                *(column(record) for column in COLUMNS.values()),
+                *((record.scan.fields or {}).get(name, "") for name in fields),
+                *(shares.get(label, "") for label in labels),
+            ]
         )
     return text.getvalue()
 
 
+def _modalities(records: Iterable[Record]) -> list[Profile]:
+    """The modalities of the scans, each once."""
+    return list(
+        {found.name: found for found in (modalities.of_scan(one.scan.modality) for one in records)}.values()
+    )
+
+
+def _fields(found: Profile) -> list[str]:
+    """The names of the fields that scans of a modality have."""
+    return [field.name for field in found.fields]
+
+
+def by_modality(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """The scans of each modality by the folder that they get: none while all are of one, as one model learns from them."""
+    found = _modalities(records)
+    if len(found) < 2:
+        return {"": list(records)}
+    return {
+        f"{each.name}/": [
+            record for record in records if modalities.of_scan(record.scan.modality).name == each.name
+        ]
+        for each in found
+    }
+
+
 def folder_path(record: Record) -> str:
-    """The path of a verified scan's picture in an export as folders."""
+    """The path of a verified scan's picture in an export as folders, or in the folder of its modality there."""
     return f"{path_part(record.verified_label)}/{record.file_name}"
 
 
 def manifest(records: Sequence[Record]) -> str:
-    """The verified scans as a manifest for `./retinote data` (docs/data.md), with patients, which folders lack."""
+    """The verified scans of a modality as a manifest for `./retinote data` (docs/data.md), with patients, which folders lack."""
     text = io.StringIO()
     writer = TableWriter(text)
-    writer.write_row(("file", "source", "label", "patient_id", "eye"))
+    has_eye = any(found.eye for found in _modalities(records)) or not records
+    fields = [name for found in _modalities(records) for name in _fields(found)]
+    writer.write_row(("file", "source", "label", "patient_id", *(["eye"] if has_eye else []), *fields))
     for record in records:
         patient = f"{SOURCE}:{record.patient}" if record.patient else ""
-        writer.write_row((folder_path(record), SOURCE, record.verified_label, patient, record.scan.eye))
+        eye = [record.scan.eye] if has_eye else []
+        own = [(record.scan.fields or {}).get(name, "") for name in fields]
+        writer.write_row((folder_path(record), SOURCE, record.verified_label, patient, *eye, *own))
     return text.getvalue()
 
 
@@ -228,6 +269,8 @@ def coco(records: Sequence[Record]) -> str:
             "file_name": f"images/{record.file_name}",
             "width": record.scan.width,
             "height": record.scan.height,
+            "modality": modalities.of_scan(record.scan.modality).name,
+            "fields": record.scan.fields or {},
             "patient": record.patient,
             "micrometres_x": record.scan.micrometres_x,
             "micrometres_y": record.scan.micrometres_y,

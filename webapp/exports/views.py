@@ -38,7 +38,7 @@ class ExportSerializer(serializers.Serializer[Any]):
     format = serializers.ChoiceField(
         choices=FORMATS,
         help_text="`csv`: a table. The others are ZIP files with pictures: `coco` and `w3c` with what was drawn, "
-        "`folders` with a folder per verified label and a manifest with the patients' pseudonyms.",
+        "`folders` with a folder per verified label and a manifest with the patients' pseudonyms, for each modality apart.",
     )
     scans = serializers.ListField(
         child=PatternField("^[0-9a-f]{24}$"),

@@ -13,21 +13,22 @@ from uuid import NAMESPACE_URL, uuid5
 
 from imaging.dicom.origin import Origin
 from imaging.dicom.results.instance import sources_by_series
+from modalities.profile import Profile
 from webapp.accounts.abilities import Ability
 from webapp.accounts.deidentified import de_identified, shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
-from webapp.core import clock
+from webapp.core import clock, modalities
 from webapp.fhir.terms import (
     ABSENT,
     CATEGORIES,
-    EYE,
-    OPT,
     SIDES,
     Json,
     concept,
     label_concept,
+    modality_coding,
     share,
+    site_coding,
     square_millimetres,
     without_empty,
 )
@@ -39,7 +40,9 @@ from webapp.reviews.summary import summary
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.findings import kinds_found
+from webapp.scans.modality import a
 from webapp.scans.models import Eye, Scan
+from webapp.scans.told import remarks_on
 from webapp.versions.withdrawals import WITHDRAWN
 
 RESEARCH = "Research software: nothing it says is a diagnosis."
@@ -70,6 +73,18 @@ class _Resources:
     origin: Origin | None
     """Where it came as DICOM, and that is kept and may be known."""
 
+    @property
+    def profile(self) -> Profile:
+        """The modality of the scan."""
+        return modalities.of_scan(self.scan.modality)
+
+    def _modality(self) -> Json:
+        return modality_coding(self.profile, self.origin.modality if self.origin else "")
+
+    def _eye(self) -> str:
+        """OD or OS; "" where that is not known, and where the modality shows no eye."""
+        return (self.scan.eye or "") if self.profile.eye else ""
+
     def bundle(self) -> Json:
         observations = [*self._of_model(), *map(self._of_reader, self.reviews)]
         resources = [self._report(observations), self._study(), *observations]
@@ -92,7 +107,7 @@ class _Resources:
             "DiagnosticReport",
             "report",
             status=self._status(observations),
-            code=concept("Reading of a retinal OCT scan", OPT),
+            code=concept(f"Reading of {a(self.profile.title)} scan", self._modality()),
             **self._about(),
             issued=self._instant("predicted_at"),
             result=[_reference(observation) for observation in observations],
@@ -134,7 +149,7 @@ class _Resources:
             **value,
             issued=self._instant("predicted_at"),
             device=_reference(self._device()),
-            note=[{"text": text} for text in (RESEARCH, *scan.doubts, *(scan.caveats or []))],
+            note=[{"text": text} for text in (RESEARCH, *scan.doubts, *remarks_on(scan))],
             component=[
                 {
                     "code": label_concept(scan.model_name, one),
@@ -146,7 +161,7 @@ class _Resources:
         return [answer, *self._findings(), *self._of_volume()]
 
     def _of_volume(self) -> list[Json]:
-        """What the model says of each B-scan of a volume."""
+        """What the model says of each picture of a volume."""
         answered = [bscan for bscan in self.bscans if bscan.label]
         if not answered:
             return []
@@ -154,12 +169,12 @@ class _Resources:
             self._observation(
                 "bscans",
                 status="preliminary",
-                code=concept("What the model says of each B-scan"),
+                code=concept(f"What the model says of each {self.profile.picture}"),
                 issued=self._instant("predicted_at"),
                 device=_reference(self._device()),
                 component=[
                     {
-                        "code": concept(f"B-scan {bscan.place + 1}"),
+                        "code": concept(f"{self.profile.picture} {bscan.place + 1}"),
                         **(
                             {"valueCodeableConcept": label_concept(bscan.model_name, bscan.label)}
                             if bscan.answer.names_label
@@ -226,8 +241,8 @@ class _Resources:
 
     def _study(self) -> Json:
         """The scan as a study: the one that it came from, where that is known, else one that stands for it."""
-        eye = self.scan.eye
-        seen = {"bodySite": EYE, "laterality": SIDES.get(eye)}
+        modality = self._modality()
+        seen = {"bodySite": site_coding(self.profile), "laterality": SIDES.get(self._eye())}
         if self.origin is not None:
             by_series = sources_by_series(self.origin.sources)
             return self._resource(
@@ -243,7 +258,7 @@ class _Resources:
                     without_empty(
                         {
                             "uid": series,
-                            "modality": OPT,
+                            "modality": modality,
                             "numberOfInstances": len(instances),
                             **seen,
                             "instance": [
@@ -271,7 +286,7 @@ class _Resources:
                 without_empty(
                     {
                         "uid": self._uid("series"),
-                        "modality": OPT,
+                        "modality": modality,
                         "numberOfInstances": 1,
                         **seen,
                     }
@@ -280,12 +295,13 @@ class _Resources:
         )
 
     def _observation(self, name: str, **fields: Any) -> Json:
-        site = concept(str(Eye(self.scan.eye).label), EYE) if self.scan.eye else concept("Eye", EYE)
+        coding, eye = site_coding(self.profile), self._eye()
+        said = str(Eye(eye).label) if eye else ""
         return self._resource(
             "Observation",
             name,
             category=[{"coding": [IMAGING]}],
-            bodySite=site,
+            bodySite=concept(said or coding["display"], coding) if coding else None,
             derivedFrom=[_reference(self._study())],
             **self._about(),
             **fields,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from modalities.guideline import GuidelineError
+from modalities.profile import Profile
 from webapp.recommendations.guideline import guideline
 
 Json = dict[str, Any]
@@ -14,9 +15,19 @@ DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 UNITS = "http://unitsofmeasure.org"
 CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
-OPT: Json = {"system": DICOM, "code": "OPT", "display": "Ophthalmic Tomography"}
-"""The modality, as DICOM names it (PS3.16, CID 29)."""
-EYE: Json = {"system": SNOMED, "code": "81745001", "display": "Eye"}
+MODALITIES = {
+    "CR": "Computed Radiography",
+    "CT": "Computed Tomography",
+    "DX": "Digital Radiography",
+    "MG": "Mammography",
+    "MR": "Magnetic Resonance",
+    "OP": "Ophthalmic Photography",
+    "OPT": "Ophthalmic Tomography",
+    "US": "Ultrasound",
+}
+"""Modalities as DICOM names them (PS3.16, CID 29)."""
+OTHER = "OT"
+"""DICOM's modality of what has none of its own."""
 SIDES: dict[str, Json] = {
     "OD": {"system": SNOMED, "code": "24028007", "display": "Right"},
     "OS": {"system": SNOMED, "code": "7771000", "display": "Left"},
@@ -27,6 +38,19 @@ SIDES: dict[str, Json] = {
 def concept(text: str, *codings: Json) -> Json:
     """A CodeableConcept: a text, and its codes in terminologies."""
     return {"coding": list(codings), "text": text} if codings else {"text": text}
+
+
+def modality_coding(found: Profile, code: str = "") -> Json:
+    """A modality as DICOM codes it; `code` is what a file says of itself, where that is known."""
+    code = code or next(iter(found.dicom), OTHER)
+    return {"system": DICOM, "code": code, "display": MODALITIES.get(code, found.title)}
+
+
+def site_coding(found: Profile) -> Json | None:
+    """The part of the body that a modality shows; None where its profile does not say it."""
+    if found.anatomy is None:
+        return None
+    return {"system": SNOMED, "code": found.anatomy.site.code, "display": found.anatomy.site.display}
 
 
 def label_concept(model_name: str, label: str) -> Json:

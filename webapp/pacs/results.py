@@ -29,8 +29,9 @@ from webapp.annotations.geometry import Points, outline_of
 from webapp.annotations.masks import TooIntricate, mask_of
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.annotations.serializers import shown_label
+from webapp.core import modalities
 from webapp.origins.keeping import Kept, origin_kept_of
-from webapp.pacs.said import algorithm_of, coded_label, groups_of
+from webapp.pacs.said import algorithm_of, coded_label, coded_modality, coded_region, groups_of
 from webapp.reviews.models import Review
 from webapp.reviews.summary import summary
 from webapp.scans import room, storage
@@ -87,7 +88,17 @@ class Subject:
         about = f"volume {self.lead.volume_id}" if self.is_volume else f"scan {self.lead.pk}"
         # Hidden behind the key: ids say when a scan was made.
         identity = salted_hmac("webapp.pacs.results", about, algorithm="sha256").hexdigest()
-        return Result(self.origin, identity, digest, self.made, installed_version(), self.lead.eye or "")
+        profile = modalities.of_scan(self.lead.modality)
+        return Result(
+            self.origin,
+            identity,
+            digest,
+            self.made,
+            installed_version(),
+            (self.lead.eye or "") if profile.eye else "",
+            coded_modality(profile, self.origin.modality),
+            coded_region(profile),
+        )
 
 
 def make(what: str, scan: Scan, user: User, *, whole: bool, replaces: Sequence[Predecessor] = ()) -> Written:
@@ -122,7 +133,7 @@ def _subject(scan: Scan, user: User, *, whole: bool) -> Subject:
     there = [bscan.place if bscan.volume_id else 0 for bscan in bscans]
     sources = tuple(origin.sources[place] if place < len(origin.sources) else None for place in there)
     if None in sources:
-        raise NoOrigin("A B-scan has no instance that it came from.")
+        raise NoOrigin("A picture of the volume has no instance that it came from.")
     reading = summary(scan, user)
     final = final_reading(scan, user)
     disclose(user, bscans)
@@ -208,7 +219,7 @@ def _heat(subject: Subject) -> Written:
                 np.frombuffer(storage.read(scan.heatmap_name), np.uint8), cv2.IMREAD_GRAYSCALE
             )
             if heat is None or heat.shape != (height, width):
-                raise NothingToSend(f"The stored heat map of B-scan {place + 1} can't be read.")
+                raise NothingToSend(f"The stored heat map of picture {place + 1} can't be read.")
             key = (scan.gradcam_label or scan.label, algorithm_of(scan))
             heats.setdefault(key, {})[place] = np.asarray(heat, np.uint8)
         segments = [

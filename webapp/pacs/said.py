@@ -13,20 +13,23 @@ from imaging.dicom.results.report import (
     Group,
     Measured,
 )
+from modalities.profile import Profile
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
+from webapp.core import modalities
 from webapp.fhir.bundle import RESEARCH
-from webapp.fhir.terms import SNOMED, label_concept
+from webapp.fhir.terms import DICOM, SNOMED, label_concept, modality_coding
 from webapp.recommendations.answers import State
 from webapp.reviews.models import Review, Verdict
 from webapp.reviews.reading import independence_of
 from webapp.scans.final import FinalReading
 from webapp.scans.findings import kinds_found
 from webapp.scans.models import Scan
+from webapp.scans.told import remarks_on
 from webapp.versions.withdrawals import WITHDRAWN
 
-SCHEMES = {SNOMED: "SCT"}
+SCHEMES = {SNOMED: "SCT", DICOM: "DCM"}
 """What DICOM calls terminologies, by their URIs."""
 STATE = Coded.own("state", "How far the model has answered")
 UNKNOWN_STATE = Coded.own("unknown", "The model does not say how far it goes")
@@ -44,6 +47,20 @@ def coded_label(model_name: str, label: str) -> Coded:
         if coding["system"] in SCHEMES:
             return Coded(coding["code"], SCHEMES[coding["system"]], coding["display"])
     return Coded.own(label)
+
+
+def coded_modality(found: Profile, code: str = "") -> Coded:
+    """A modality; `code` is what its file says of itself, where that is known."""
+    coding = modality_coding(found, code)
+    return Coded(coding["code"], SCHEMES[DICOM], coding["display"])
+
+
+def coded_region(found: Profile) -> Coded | None:
+    """The part of the body that a modality shows; None where its profile does not say it."""
+    if found.anatomy is None:
+        return None
+    region = found.anatomy.region or found.anatomy.site
+    return Coded(region.code, SCHEMES[SNOMED], region.display)
 
 
 def groups_of(
@@ -89,7 +106,7 @@ def _of_model(scan: Scan, place: int) -> Iterator[Group]:
             answer.why,
             action,
             *scan.doubts,
-            *(scan.caveats or []),
+            *remarks_on(scan),
         ],
         algorithm=algorithm,
         places=[place],
@@ -117,9 +134,9 @@ def _of_model(scan: Scan, place: int) -> Iterator[Group]:
 
 
 def _of_bscan(scan: Scan, place: int) -> Group:
-    """A B-scan's answer in short, beside that of its volume."""
+    """The answer to one picture of a volume in short, beside that of the volume."""
     return Group(
-        f"B-scan {scan.place + 1}",
+        f"{modalities.of_scan(scan.modality).picture} {scan.place + 1}",
         finding=coded_label(scan.model_name, scan.label) if scan.answer.names_label else None,
         evaluations=[(STATE, _state(scan)), *_possible(scan)],
         measured=[Measured(PROBABILITY, round(scan.confidence, 6))]

@@ -14,7 +14,7 @@ from webapp.annotations.measures import Drawn, area_of, drawn_on, square_mm
 from webapp.annotations.models import Annotation, disclose_shapes, shapes_to_measure
 from webapp.annotations.serializers import shown_label
 from webapp.annotations.shapes import Shape
-from webapp.core import numbers
+from webapp.core import modalities, numbers
 from webapp.recommendations.answers import State
 from webapp.recommendations.colours import colour_of
 from webapp.reports.content import DrawnShape, MarkedFinding, Report, ReportedReading
@@ -30,6 +30,7 @@ from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.findings import FoundKind, kinds, kinds_found, name_of
 from webapp.scans.models import Scan
 from webapp.scans.overlay import overlay
+from webapp.scans.told import fields_in_words, remarks_on
 from webapp.versions.withdrawals import WITHDRAWN
 
 MOST_LINES = 14
@@ -53,7 +54,7 @@ def report_of(scan: Scan, user: User) -> Report:
     patient = shown("patient_ref", scan.patient_ref, user)
     predicted = bool(scan.probabilities)
     return Report(
-        title=f"Scan of {isolated(patient)}" if patient else "OCT scan",
+        title=f"Scan of {isolated(patient)}" if patient else modalities.of_scan(scan.modality).title,
         made=f"for {isolated(shown_name(user, user))}",
         image=storage.read(scan.image_name),
         overlay=overlay(scan.image_name, scan),
@@ -67,7 +68,7 @@ def report_of(scan: Scan, user: User) -> Report:
         findings=_findings(scan) if scan.findings else None,
         looked_for=[name_of(kind) for kind in kinds(scan.findings)],
         doubts=scan.doubts,
-        warnings=[*([WITHDRAWN] if scan.is_withdrawn else []), *(scan.caveats or [])],
+        warnings=[*([WITHDRAWN] if scan.is_withdrawn else []), *remarks_on(scan)],
         recommendation=scan.recommendation,
         urgency_colour=colour_of(scan.recommendation or {}, scan.urgency_rank),
         final=_final(scan, final) if final else None,
@@ -93,13 +94,14 @@ def _findings(scan: Scan) -> list[MarkedFinding]:
     outlined = outlines(storage.read(scan.findings_name), kinds(scan.findings), scan.width, scan.height)
     return [
         MarkedFinding(
-            mark, f"{_capitalised(found.name)}: {_area(found, scan)}", found.colour, outlined[found.kind]
+            mark, f"{capitalised(found.name)}: {_area(found, scan)}", found.colour, outlined[found.kind]
         )
         for mark, found in zip(ascii_uppercase, kinds_found(scan.findings), strict=False)
     ]
 
 
-def _capitalised(name: str) -> str:
+def capitalised(name: str) -> str:
+    """The words with a capital letter at the beginning."""
     return name[:1].upper() + name[1:]
 
 
@@ -112,8 +114,9 @@ def _area(found: FoundKind, scan: Scan) -> str:
 
 
 def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
+    profile = modalities.of_scan(scan.modality)
     scale = (
-        f"{numbers.micrometres(scan.micrometres_x)} × {numbers.micrometres(scan.micrometres_y)} µm"
+        numbers.pixel_size(scan.micrometres_x, scan.micrometres_y, profile.units.size)
         if scan.micrometres_x is not None and scan.micrometres_y is not None
         else ""
     )
@@ -125,13 +128,15 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         if detail.line and known[detail.name]
     ]
     return [
+        ("Modality", profile.title),
         ("Uploaded", f"{known['timestamp']:%Y-%m-%d %H:%M} UTC" if known["timestamp"] else ""),
         *entered,
+        *fields_in_words(scan),
         ("Eye in the file", f"{scan.eye_in_file}, which is not the one above" if _contradicts(scan) else ""),
         ("Eye in the en-face image", _eye_in_picture(scan)),
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
-        ("B-scan", _in_volume(scan)),
+        (capitalised(profile.picture), _in_volume(scan)),
         ("Device", shown("device", scan.device or "", user)),
         ("Model", f"{scan.model_name} {scan.model_version}".strip()),
         ("Calibrated here by", scan.calibration or ""),
@@ -153,7 +158,7 @@ def _contradicts(scan: Scan) -> bool:
 
 
 def _in_volume(scan: Scan) -> str:
-    """Which B-scan of its volume the report is of, and how far the model has answered all of them.
+    """Which picture of its volume the report is of, and how far the model has answered all of them.
 
     "" for a scan by itself.
     """
@@ -214,7 +219,7 @@ def _shape_line(annotation: Annotation, scan: Scan, user: User) -> str:
 
 
 def _measured_lines(scan: Scan, user: User) -> list[str]:
-    """For each reader and label, what was drawn on the scan, and over the B-scans of its volume."""
+    """For each reader and label, what was drawn on the scan, and over the pictures of its volume."""
     scans = list(scan.together().order_by("place"))
     shapes = shapes_to_measure(scans, user)
     if shapes is None:
@@ -229,9 +234,10 @@ def _measured_line(drawn: Drawn, scan: Scan, user: User) -> str:
     here = next((area for area in drawn.bscans if area.scan.pk == scan.pk), None)
     parts = [] if here is None else [area_in_words(here.square_pixels, here.square_mm)]
     if scan.volume is not None:
-        parts = [f"{part} on this B-scan" for part in parts]
+        profile = modalities.of_scan(scan.modality)
+        parts = [f"{part} on this {profile.picture}" for part in parts]
         count = len(drawn.bscans)
-        over = f"on {count} of {scan.volume.count} B-scans"
+        over = f"on {count} of {scan.volume.count} {profile.pictures}"
         parts.append(
             over if drawn.cubic_mm is None else f"{drawn.cubic_mm:.3g} mm³ {over}, by their distance"
         )
@@ -245,11 +251,11 @@ def area_in_words(square_pixels: float, square_mm: float | None) -> str:
 
 
 def _length(selector: dict[str, str], scan: Scan) -> str:
-    """A caliper's length in pixels, in micrometres where the size of a pixel is known."""
+    """A caliper's length in pixels, and in the modality's unit where the size of a pixel is known."""
     (x1, y1), (x2, y2) = path_of(selector)[0].tolist()
     across, down = x2 - x1, y2 - y1
     pixels = f"{(across**2 + down**2) ** 0.5:.1f} px"
     if scan.micrometres_x is None or scan.micrometres_y is None:
         return pixels
     long = ((across * scan.micrometres_x) ** 2 + (down * scan.micrometres_y) ** 2) ** 0.5
-    return f"{long:.0f} µm ({pixels})"
+    return f"{numbers.measured_length(long, modalities.of_scan(scan.modality).units.size)} ({pixels})"

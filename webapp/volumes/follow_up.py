@@ -16,7 +16,7 @@ NEEDED = ("patient_ref", "eye")
 
 @dataclass(frozen=True)
 class FollowUp:
-    """Scans of one eye, the earliest first; of a volume the B-scan that stands for it."""
+    """Scans of one patient or eye, the earliest first; of a volume the picture that stands for it."""
 
     missing: tuple[str, ...]
     """Fields of the scan that are empty, so that nothing can be found."""

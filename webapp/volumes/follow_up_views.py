@@ -21,7 +21,7 @@ from webapp.volumes.follow_up import MOST, NEEDED, follow_up
 
 
 class FollowUpSerializer(serializers.Serializer[Any]):
-    """Scans and volumes of one eye of a patient."""
+    """Scans and volumes of one modality of a patient, or of one eye where the modality shows eyes."""
 
     missing = serializers.ListField(
         child=serializers.ChoiceField(choices=NEEDED),
@@ -37,7 +37,7 @@ class FollowUpSerializer(serializers.Serializer[Any]):
 
 
 class FollowUpView(APIView):
-    """Scans of the same eye over time. Only who sees patients knows which these are."""
+    """Scans of the same patient or eye over time. Only who sees patients knows which these are."""
 
     permission_classes = (NeedsAbility,)
     needed_to_look = Ability.SEE_PATIENTS

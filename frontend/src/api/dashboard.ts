@@ -8,11 +8,12 @@ import type { Dashboard } from "./types";
 const KEY = "dashboard";
 const REFRESH_MS = 30_000;
 
-/** The dashboard of the last `days`; refreshed while the page is open. */
-export function useDashboard(days: string) {
+/** The dashboard of the last `days`, of one modality or, with "", of all; refreshed while the page is open. */
+export function useDashboard(days: string, modality: string) {
+  const query = new URLSearchParams({ days, ...(modality && { modality }) });
   return useQuery({
-    queryKey: [KEY, days],
-    queryFn: () => json<Dashboard>(`dashboard/?days=${encodeURIComponent(days)}`),
+    queryKey: [KEY, days, modality],
+    queryFn: () => json<Dashboard>(`dashboard/?${query.toString()}`),
     refetchInterval: REFRESH_MS,
     placeholderData: keepPreviousData,
   });

@@ -141,7 +141,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Take back the calibration in use; the one before it is in use again, or the model's card.
+         * @description Take back a model's calibration in use; the one before it is in use again, or the model's card.
          *
          *     409 (`calibration_refused`) where none is in use.
          */
@@ -233,7 +233,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The labels of the model and the urgencies of its recommendations. */
+        /** @description What you may upload, the labels of the models and the urgencies of their recommendations. */
         get: operations["options_retrieve"];
         put?: never;
         post?: never;
@@ -254,9 +254,11 @@ export interface paths {
         get: operations["scans_list"];
         put?: never;
         /**
-         * @description Upload a B-scan, or a file that is a volume, and have it predicted.
+         * @description Upload a picture, or a file that is a volume, and have it predicted by the model of its modality.
          *
-         *     Of a volume the answer is the B-scan that stands for it, once that is predicted; the others follow.
+         *     Which that is, `modality` says, else the file, else the picture itself. 400 with the code `modality_unclear` where
+         *     none of them shows it, and with `other_modality` for a picture that is of another one than it came as; then nothing
+         *     is stored, and `fields.modality` has the names to send it with. Of a volume the answer is the B-scan that stands for it, once that is predicted; the others follow.
          */
         post: operations["scans_create"];
         delete?: never;
@@ -433,7 +435,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description All scans and volumes of the same clinic with the same patient reference and eye, as far as you may see them. */
+        /** @description All scans and volumes of the same clinic, modality, patient reference and eye, as far as you may see them. */
         get: operations["scans_follow_up_retrieve"];
         put?: never;
         post?: never;
@@ -1088,8 +1090,15 @@ export interface components {
             /** @description Null of fewer than 20 scans, as which the interval counts them. */
             share: components["schemas"]["Share"] | null;
         };
+        /** @description A value of a field, and what people read for it. */
+        Choice: {
+            value: string;
+            title: string;
+        };
         /** @description Cohen's kappa of two readers' independent readings, or of a reader's blind ones and a version of the model. */
         Cohen: {
+            /** @description The name of the modality. */
+            modality: string;
             readers: string[];
             /** @description That both named a label for. */
             scans: number;
@@ -1119,6 +1128,7 @@ export interface components {
             states: components["schemas"]["States"];
             /** @description Empty in de-identified data. */
             states_per_day: components["schemas"]["StatesOfDay"][];
+            states_per_modality: components["schemas"]["StatesOfModality"][];
             /** @description Empty in de-identified data. */
             states_per_clinic: components["schemas"]["StatesOfClinic"][];
             /** @description Empty in de-identified data. */
@@ -1233,7 +1243,7 @@ export interface components {
         /** @description Which scans, and in which form. */
         ExportRequest: {
             /**
-             * @description `csv`: a table. The others are ZIP files with pictures: `coco` and `w3c` with what was drawn, `folders` with a folder per verified label and a manifest with the patients' pseudonyms.
+             * @description `csv`: a table. The others are ZIP files with pictures: `coco` and `w3c` with what was drawn, `folders` with a folder per verified label and a manifest with the patients' pseudonyms, for each modality apart.
              *
              *     * `csv` - csv
              *     * `coco` - coco
@@ -1314,6 +1324,8 @@ export interface components {
         };
         /** @description Fleiss' kappa of the scans with the same number of independent readings. */
         Fleiss: {
+            /** @description The name of the modality. */
+            modality: string;
             readers_per_scan: number;
             scans: number;
             /**
@@ -1326,7 +1338,7 @@ export interface components {
             /** @description Whether there is a kappa, be it of too few scans to show. */
             defined: boolean;
         };
-        /** @description Scans and volumes of one eye of a patient. */
+        /** @description Scans and volumes of one modality of a patient, or of one eye where the modality shows eyes. */
         FollowUp: {
             /** @description What has to be entered first: without it nothing is found. */
             missing: components["schemas"]["MissingEnum"][];
@@ -1354,6 +1366,11 @@ export interface components {
             place: number;
             /** @description A sentence; empty in de-identified data. */
             reason: string;
+        };
+        /** @description Labels that make one answer where they can't be told apart. */
+        Group: {
+            title: string;
+            labels: string[];
         };
         /** @description How far what a reader drew is what the heat map shows. */
         HeatmapOverlap: {
@@ -1437,8 +1454,15 @@ export interface components {
             /** Format: double */
             high: number;
         };
+        /** @description A label, and what people read for it. */
+        Label: {
+            name: string;
+            title: string;
+        };
         /** @description How often the model said a label. */
         LabelCount: {
+            /** @description The name of the modality. */
+            modality: string;
             label: string;
             count: number;
             /** @description How many of these are of pictures that are doubtful. */
@@ -1481,6 +1505,42 @@ export interface components {
          * @enum {string}
          */
         MissingEnum: "patient_ref" | "eye";
+        /** @description A modality, as its profile says it. */
+        Modality: {
+            name: string;
+            title: string;
+            /** @description The word for one picture. */
+            picture: string;
+            /** @description Whether files with many pictures are volumes of it. */
+            volumes: boolean;
+            /** @description Whether a picture is one of an eye. */
+            eye: boolean;
+            /** @description In the order for people. */
+            labels: components["schemas"]["Label"][];
+            groups: components["schemas"]["Group"][];
+            /** @description What `fields` of a scan may say. */
+            fields: components["schemas"]["ScanField"][];
+            windows: components["schemas"]["Window"][];
+            /**
+             * @description In which lengths and areas are shown.
+             *
+             *     * `micrometres` - micrometres
+             *     * `millimetres` - millimetres
+             */
+            size_unit: components["schemas"]["SizeUnitEnum"];
+            /** @description Sentences that stand beside each answer. */
+            notes: string[];
+            /** @description Texts that differ, by key. */
+            words: {
+                [key: string]: string;
+            };
+            /** @description Formats of files that belong to it; empty: all pictures. */
+            formats: string[];
+            /** @description Its name at the model server. */
+            model: string;
+            /** @description Least urgent first. */
+            urgencies: string[];
+        };
         /** @description The model that made the prediction. */
         Model: {
             name: string;
@@ -1488,8 +1548,13 @@ export interface components {
             /** @description True while this version is withdrawn, after a rollback or by a guardrail: say so wherever you show what it said. Administrators can have its scans predicted again. */
             withdrawn: boolean;
         };
-        /** @description Whether a new calibration is stored. */
+        /** @description Which model is calibrated, and whether that is stored. */
         NewCalibrationRequest: {
+            /**
+             * @description Its name; without one, the first modality's model.
+             * @default
+             */
+            model: string;
             /**
              * @description Show before and after, and store nothing.
              * @default false
@@ -1520,12 +1585,14 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
-        /** @description The labels and urgencies to choose from. */
+        /** @description The modalities, and the labels and urgencies to choose from. */
         Options: {
-            /** @description Those that the newest prediction knows, in the alphabet's order. */
+            /** @description Those that the newest prediction of each modality knows, in the alphabet's order. */
             labels: string[];
-            /** @description Least urgent first: a scan with `urgency_rank` 1 has the first of them, or is to be read first. */
+            /** @description Least urgent first: a scan with `urgency_rank` 1 has the first of them, or is to be read first. Those of the first modality, where none is named. */
             urgencies: string[];
+            /** @description Those that you work with, the default first. */
+            modalities: components["schemas"]["Modality"][];
         };
         PaginatedHistoryList: {
             /**
@@ -1574,6 +1641,10 @@ export interface components {
              * @description Height of a pixel.
              */
             micrometres_y?: number | null;
+            /** @description What the scan's modality has beside these, by name: see `options/`. "" takes it away. */
+            fields?: {
+                [key: string]: string;
+            };
         };
         /** @description The settings of an account that its user decides. */
         PatchedPreferencesRequest: {
@@ -1829,6 +1900,8 @@ export interface components {
             /** @description The profile of this installation that was applied, by its name. */
             calibration: string | null;
             id: string;
+            /** @description The name of what kind of picture it is; `options/` tells what that means. */
+            readonly modality: string;
             status: components["schemas"]["StatusEnum"];
             failure: components["schemas"]["Failure"] | null;
             readonly image_path: string;
@@ -1870,6 +1943,10 @@ export interface components {
              * @description Height of a pixel, when it is known.
              */
             micrometres_y: number | null;
+            /** @description What people say of it in the fields that its modality has (`options/`), by name. */
+            readonly fields: {
+                [key: string]: string;
+            };
             /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
             readonly device: string;
             /** @description The volume that it is a B-scan of, and its place there; null for a scan by itself. */
@@ -1931,6 +2008,12 @@ export interface components {
             readonly final_reading: components["schemas"]["FinalReading"] | null;
             /** @description Whether you may change or delete it. */
             readonly may_change: boolean;
+        };
+        /** @description A field that scans of the modality have: one of the choices, or nothing. */
+        ScanField: {
+            name: string;
+            title: string;
+            choices: components["schemas"]["Choice"][];
         };
         /** @description Where on the scan: a box as FragmentSelector, any other shape as SvgSelector. */
         Selector: {
@@ -2007,6 +2090,12 @@ export interface components {
              */
             cookie: boolean;
         };
+        /**
+         * @description * `micrometres` - micrometres
+         *     * `millimetres` - millimetres
+         * @enum {string}
+         */
+        SizeUnitEnum: "micrometres" | "millimetres";
         /** @description A publication behind a recommendation. */
         Source: {
             title: string;
@@ -2116,6 +2205,22 @@ export interface components {
             /** @description Maker and model; empty where they are not known. */
             device: string;
         };
+        /** @description The states of the scans of a modality. */
+        StatesOfModality: {
+            answered: number;
+            undecided: number;
+            not_answered: number;
+            /** @description Predicted by versions that didn't say. */
+            unknown: number;
+            /** @description Null of fewer than 20 scans. */
+            answered_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            undecided_share: components["schemas"]["Share"] | null;
+            /** @description Null of fewer than 20 scans. */
+            not_answered_share: components["schemas"]["Share"] | null;
+            /** @description The name of the modality. */
+            modality: string;
+        };
         /** @description How many B-scans have come how far. */
         StatusCounts: {
             queued: number;
@@ -2172,6 +2277,12 @@ export interface components {
              * @description Height of a pixel.
              */
             micrometres_y?: number;
+            /** @description What the scan's modality has beside these, by name: see `options/`. "" takes it away. */
+            fields?: {
+                [key: string]: string;
+            };
+            /** @description What kind of picture it is (`options/`). Without it the file or the picture itself has to show it. */
+            modality?: string;
             /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
             bscan_width?: number;
             /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
@@ -2212,6 +2323,8 @@ export interface components {
             /** @description The profile of this installation that was applied, by its name. */
             calibration: string | null;
             id: string;
+            /** @description The name of what kind of picture it is; `options/` tells what that means. */
+            readonly modality: string;
             status: components["schemas"]["StatusEnum"];
             failure: components["schemas"]["Failure"] | null;
             readonly image_path: string;
@@ -2253,6 +2366,10 @@ export interface components {
              * @description Height of a pixel, when it is known.
              */
             micrometres_y: number | null;
+            /** @description What people say of it in the fields that its modality has (`options/`), by name. */
+            readonly fields: {
+                [key: string]: string;
+            };
             /** @description What took the picture, by maker and model, where the file names one that is known here; empty otherwise, and in de-identified data. */
             readonly device: string;
             /** @description The volume that it is a B-scan of, and its place there; null for a scan by itself. */
@@ -2329,6 +2446,8 @@ export interface components {
         VerdictEnum: "agree" | "disagree" | "unsure" | "named";
         /** @description What readers said of an answer of a version of the model, independently of each other. */
         Verdicts: {
+            /** @description The name of the modality. */
+            modality: string;
             model_version: string;
             /** @description Or the group or the labels between which it was undecided; where it has not answered there is nothing to agree with. */
             label: string;
@@ -2359,6 +2478,8 @@ export interface components {
              * @description When the first of it came from there; null for uploads, and in de-identified data.
              */
             readonly received_at: string | null;
+            /** @description That of its B-scans. */
+            readonly modality: string;
             /** @description Id of the B-scan that stands for the volume in lists; a verdict on it is one on the volume. It is the one that `answer` names, stays what it is from the first verdict on, and is the one in the middle until all are answered and while the answer is hidden. */
             readonly lead: string;
             /** @description B-scans, those that are missing included. */
@@ -2434,6 +2555,12 @@ export interface components {
              * @description Height of a pixel.
              */
             micrometres_y?: number;
+            /** @description What the scan's modality has beside these, by name: see `options/`. "" takes it away. */
+            fields?: {
+                [key: string]: string;
+            };
+            /** @description What kind of picture it is (`options/`). Without it the file or the picture itself has to show it. */
+            modality?: string;
             /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
             bscan_width?: number;
             /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
@@ -2452,6 +2579,22 @@ export interface components {
          * @enum {string}
          */
         WhatEnum: "sr" | "seg" | "heatmap" | "pdf" | "fhir";
+        /** @description Whose calibration is taken back. */
+        WhichCalibrationRequest: {
+            /**
+             * @description The model's name; without one, the first modality's.
+             * @default
+             */
+            model: string;
+        };
+        /** @description A preset of brightness: what is black and what white, as shares of the picture's own range. */
+        Window: {
+            title: string;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+        };
         Error: {
             error: {
                 /** @description For programs. */
@@ -2768,7 +2911,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WhichCalibrationRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -2787,6 +2934,8 @@ export interface operations {
             query?: {
                 /** @description Up to today, in UTC. */
                 days?: number;
+                /** @description The name of a modality, for that alone. */
+                modality?: string;
             };
             header?: never;
             path?: never;
@@ -2861,6 +3010,8 @@ export interface operations {
                  *     * `OS` - Left (OS)
                  */
                 eye?: "OD" | "OS";
+                /** @description The name of a modality, as in `options/`. */
+                modality?: string;
                 model_version?: string;
                 /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;
@@ -2928,6 +3079,8 @@ export interface operations {
                  *     * `OS` - Left (OS)
                  */
                 eye?: "OD" | "OS";
+                /** @description The name of a modality, as in `options/`. */
+                modality?: string;
                 model_version?: string;
                 /** @description Number of results to return per page. */
                 page_size?: number;
@@ -2983,7 +3136,10 @@ export interface operations {
     };
     options_retrieve: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The name of one of `modalities`. */
+                modality?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3014,6 +3170,8 @@ export interface operations {
                  *     * `OS` - Left (OS)
                  */
                 eye?: "OD" | "OS";
+                /** @description The name of a modality, as in `options/`. */
+                modality?: string;
                 model_version?: string;
                 ordering?: "newest" | "urgent" | "uncertain" | "disputed" | "state" | "useful";
                 /** @description Number of results to return per page. */
@@ -3756,6 +3914,8 @@ export interface operations {
                  *     * `OS` - Left (OS)
                  */
                 eye?: "OD" | "OS";
+                /** @description The name of a modality, as in `options/`. */
+                modality?: string;
                 model_version?: string;
                 /** @description Finds nothing in de-identified data. */
                 patient_ref?: string;

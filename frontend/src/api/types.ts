@@ -30,6 +30,8 @@ export type FinalReading = Schemas["FinalReading"];
 export type UploadedScan = Schemas["Uploaded"];
 export type Difference = Schemas["Difference"];
 export type Options = Schemas["Options"];
+/** What the page knows of a modality: its words, labels and units, and the fields that a scan of it has. */
+export type Modality = Options["modalities"][number];
 export type Count = Schemas["Count"];
 export type Selector = Schemas["Selector"];
 export type Annotation = Schemas["Annotation"];

@@ -4,7 +4,7 @@ import type { ScanChange } from "../api/types";
 import { texts } from "../texts";
 import { PIXEL_SIZES } from "./number";
 
-const OWN_INPUT = ["patient_ref", "eye", "acquired", ...PIXEL_SIZES] as const;
+const OWN_INPUT = ["patient_ref", "eye", "acquired", "fields", ...PIXEL_SIZES] as const;
 
 export type TextDetail = Exclude<keyof ScanChange, (typeof OWN_INPUT)[number]>;
 export type TextDetails = Record<TextDetail, string>;

@@ -1,5 +1,7 @@
 /** Numbers and times as people read them, in the browser's own language. */
 
+import type { Modality } from "../api/types";
+
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const percentage = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat(undefined, {
@@ -54,9 +56,9 @@ export function formatCoefficient(value: number): string {
   return value.toFixed(2);
 }
 
-/** A length in micrometres, to four digits: files give more than anybody measured. */
-export function formatLength(micrometres: number): string {
-  return length.format(micrometres);
+/** A length, in micrometres or millimetres, to four digits: files give more than anybody measured. */
+export function formatLength(micrometres: number, unit: Modality["size_unit"] = "micrometres"): string {
+  return length.format(unit === "micrometres" ? micrometres : micrometres / 1000);
 }
 
 export function formatCount(count: number): string {

@@ -4,7 +4,8 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 
 import { useScan, useScansOfPatient } from "../api/scans";
-import type { Scan } from "../api/types";
+import { useModalities } from "../api/options";
+import type { Modality, Scan } from "../api/types";
 import { formatDay, formatTime } from "../common/format";
 import { LeadingAnswer } from "../common/LeadingAnswer";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -25,6 +26,7 @@ export default function ComparePage() {
   const right = useScan(search.get("right"));
   const patient = left.data?.patient_ref ?? "";
   const others = useScansOfPatient(patient);
+  const modalities = useModalities();
   const [heat, setHeat] = useState(false);
   const [together, setTogether] = useState(true);
   const canvases = useRef<Partial<Record<Side, PictureCanvas>>>({});
@@ -95,7 +97,7 @@ export default function ComparePage() {
                   flex={1}
                   aria-label={texts.compare[side]}
                   allowDeselect={false}
-                  data={optionsOf(choices, scan)}
+                  data={optionsOf(choices, scan, modalities)}
                   value={scan?.id ?? null}
                   onChange={(id) =>
                     id && setSearch((before) => ({ ...Object.fromEntries(before), [side]: id }))
@@ -121,11 +123,12 @@ export default function ComparePage() {
   );
 }
 
-/** Warns when two scans are not of the same eye of the same patient. */
+/** Warns when two scans are not of the same modality and of the same eye of the same patient. */
 function Mismatch({ left, right }: { left: Scan | undefined; right: Scan | undefined }) {
   if (!left || !right) return null;
   const warnings = [
     left.patient_ref !== right.patient_ref && texts.compare.otherPatients,
+    left.modality !== right.modality && texts.compare.otherModalities,
     left.eye && right.eye && left.eye !== right.eye && texts.compare.otherEyes,
   ].filter(Boolean);
   if (warnings.length === 0) return null;
@@ -176,10 +179,20 @@ function Picture({ side, scan, heat, onView }: PictureProps) {
 }
 
 /** What to choose from: the scans of the patient reference, and in any case the one that is shown. */
-function optionsOf(scans: Scan[], shown: Scan | undefined): { value: string; label: string }[] {
+function optionsOf(
+  scans: Scan[],
+  shown: Scan | undefined,
+  modalities: readonly Modality[],
+): { value: string; label: string }[] {
+  const titleOf = (name: string) =>
+    modalities.length > 1 ? (modalities.find((each) => each.name === name)?.title ?? name) : "";
   const all = shown && !scans.some((scan) => scan.id === shown.id) ? [shown, ...scans] : scans;
   return all.map((scan) => ({
     value: scan.id,
-    label: texts.compare.scan(formatDay(scan.acquired) || formatTime(scan.timestamp) || scan.id, scan.eye),
+    label: texts.compare.scan(
+      formatDay(scan.acquired) || formatTime(scan.timestamp) || scan.id,
+      titleOf(scan.modality),
+      scan.eye,
+    ),
   }));
 }

@@ -1,10 +1,12 @@
-import { Card, Group, SegmentedControl, Stack, Table, Text, Title } from "@mantine/core";
+import { Card, Group, SegmentedControl, Select, Stack, Table, Text, Title } from "@mantine/core";
 import { type ReactNode, useEffect } from "react";
 import { useSearchParams } from "react-router";
 
 import { useDashboard } from "../api/dashboard";
+import { useModalities } from "../api/options";
 import type { Dashboard } from "../api/types";
 import { formatCoefficient, formatCount, formatShare, formatTime } from "../common/format";
+import { ModalityTag } from "../common/ModalityTag";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
@@ -19,7 +21,18 @@ const text = texts.dashboard;
 export default function DashboardPage() {
   const [search, setSearch] = useSearchParams();
   const days = search.get("days") ?? "30";
-  const { data, error, refetch } = useDashboard(days);
+  const modalities = useModalities();
+  const modality = search.get("modality") ?? "";
+  const { data, error, refetch } = useDashboard(days, modality);
+  const set = (name: "days" | "modality", value: string) =>
+    setSearch(
+      (before) => {
+        if (value) before.set(name, value);
+        else before.delete(name);
+        return before;
+      },
+      { replace: true },
+    );
   useEffect(() => {
     document.title = `${text.title} · ${texts.shell.product}`;
   }, []);
@@ -29,12 +42,25 @@ export default function DashboardPage() {
         <Title order={1} size="h3">
           {text.title}
         </Title>
-        <SegmentedControl
-          aria-label={text.span}
-          value={days}
-          onChange={(value) => setSearch({ days: value }, { replace: true })}
-          data={Object.entries(text.spans).map(([value, label]) => ({ value, label }))}
-        />
+        <Group gap="sm">
+          {modalities.length > 1 && (
+            <Select
+              aria-label={text.modality}
+              w={170}
+              clearable
+              placeholder={text.allModalities}
+              data={modalities.map(({ name, title }) => ({ value: name, label: title }))}
+              value={modality || null}
+              onChange={(value) => set("modality", value ?? "")}
+            />
+          )}
+          <SegmentedControl
+            aria-label={text.span}
+            value={days}
+            onChange={(value) => set("days", value)}
+            data={Object.entries(text.spans).map(([value, label]) => ({ value, label }))}
+          />
+        </Group>
       </Group>
       {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
       {!data && !error && <Waiting text={texts.common.loading} />}
@@ -147,9 +173,11 @@ function Labels({ labels }: { labels: Dashboard["labels"] }) {
   if (sum === 0) return <Text>{text.noLatency}</Text>;
   return (
     <div className={classes.labels}>
-      {labels.map(({ label, count, doubtful }) => (
-        <div key={label} className={classes.label}>
-          <span>{label}</span>
+      {labels.map(({ modality, label, count, doubtful }) => (
+        <div key={`${modality} ${label}`} className={classes.label}>
+          <span>
+            {label} <ModalityTag name={modality} />
+          </span>
           <span className={classes.track} aria-hidden>
             <span className={classes.fill} style={{ width: `${(100 * count) / sum}%` }} />
           </span>
@@ -177,9 +205,11 @@ function Verdicts({ verdicts, least }: { verdicts: Dashboard["verdicts"]; least:
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {verdicts.map(({ model_version, label, agree, disagree, unsure, agreement }) => (
-            <Table.Tr key={`${model_version} ${label}`}>
-              <Table.Td>{model_version}</Table.Td>
+          {verdicts.map(({ modality, model_version, label, agree, disagree, unsure, agreement }) => (
+            <Table.Tr key={`${modality} ${model_version} ${label}`}>
+              <Table.Td>
+                {model_version} <ModalityTag name={modality} />
+              </Table.Td>
               <Table.Td>{label}</Table.Td>
               <Table.Td>{agree}</Table.Td>
               <Table.Td>{disagree}</Table.Td>
@@ -217,9 +247,11 @@ function Kappas({ data }: { data: Dashboard }) {
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
-        {rows.map(({ name, scans, kappa, interval, defined }) => (
-          <Table.Tr key={name}>
-            <Table.Td>{name}</Table.Td>
+        {rows.map(({ modality, name, scans, kappa, interval, defined }) => (
+          <Table.Tr key={`${modality} ${name}`}>
+            <Table.Td>
+              {name} <ModalityTag name={modality} />
+            </Table.Td>
             <Table.Td>{formatCount(scans)}</Table.Td>
             <Table.Td>
               {kappa !== null && interval

@@ -1,5 +1,6 @@
 import { Group, Table, Text } from "@mantine/core";
 
+import { useModalities } from "../api/options";
 import type { Dashboard, State, States as Counts } from "../api/types";
 import { formatCount, formatShare } from "../common/format";
 import { StateBadge } from "../common/StateBadge";
@@ -10,9 +11,10 @@ import { DayBars } from "./DayBars";
 const text = texts.dashboard;
 const STATES: readonly State[] = ["answered", "undecided", "not_answered"];
 
-/** How many scans the model has answered, left undecided or not answered: in all, by day, by clinic and by device. */
+/** How many scans the model has answered, left undecided or not answered: in all, by day, modality, clinic and device. */
 export function States({ data }: { data: Dashboard }) {
   const { states } = data;
+  const modalities = useModalities();
   if (known(states) === 0) return <Text>{text.noStates}</Text>;
   return (
     <>
@@ -32,6 +34,15 @@ export function States({ data }: { data: Dashboard }) {
         </Text>
       )}
       <PerDay days={data.states_per_day} />
+      {modalities.length > 1 && (
+        <StatesPer
+          name="modality"
+          rows={data.states_per_modality.map((row) => ({
+            ...row,
+            name: modalities.find(({ name }) => name === row.modality)?.title ?? row.modality,
+          }))}
+        />
+      )}
       <StatesPer name="clinic" rows={data.states_per_clinic.map((row) => ({ ...row, name: row.clinic }))} />
       <StatesPer name="device" rows={data.states_per_device.map((row) => ({ ...row, name: row.device }))} />
     </>

@@ -2,12 +2,16 @@ import { Kbd, Modal, SimpleGrid, Stack, Switch, Title } from "@mantine/core";
 
 import { texts } from "../texts";
 import { useSingleKeys } from "../common/keys";
+import { useTexts } from "../common/useTexts";
 import classes from "./KeysDialog.module.css";
 import { TOOLS } from "./Toolbar";
 
-const { keyHelp, tools, keyGroups } = texts.drawing;
+interface KeyGroup {
+  title: string;
+  keys: [string[], string][];
+}
 
-const GROUPS: { title: string; keys: [string[], string][] }[] = [
+const groupsIn = ({ keyHelp, tools, keyGroups }: typeof texts.drawing): KeyGroup[] => [
   {
     title: keyGroups.tools,
     keys: TOOLS.map(({ tool, key }) => [[key], tools[tool]]),
@@ -63,9 +67,17 @@ const GROUPS: { title: string; keys: [string[], string][] }[] = [
   },
 ];
 
+interface Props {
+  /** The name of the modality of what is read. */
+  modality: string;
+  opened: boolean;
+  onClose: () => void;
+}
+
 /** Every key of the reading view, and whether single ones act at once. */
-export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+export function KeysDialog({ modality, opened, onClose }: Props) {
   const [single, setSingle] = useSingleKeys();
+  const words = useTexts(modality);
   return (
     <Modal opened={opened} onClose={onClose} title={texts.drawing.keysTitle} size="xl">
       <Stack>
@@ -76,7 +88,7 @@ export function KeysDialog({ opened, onClose }: { opened: boolean; onClose: () =
           onChange={(event) => setSingle(event.currentTarget.checked)}
         />
         <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl">
-          {GROUPS.map(({ title, keys }) => (
+          {groupsIn(words.drawing).map(({ title, keys }) => (
             <div key={title}>
               <Title order={3} size="h5" mb="xs">
                 {title}

@@ -9,7 +9,7 @@ import { Waiting } from "../common/Waiting";
 import { texts } from "../texts";
 import { DrawingCanvas } from "./canvas/DrawingCanvas";
 import type { PictureCanvas } from "./canvas/PictureCanvas";
-import { FULL_WINDOW, type GreyWindow, PRESETS } from "./canvas/pictures";
+import { FULL_WINDOW, type GreyWindow } from "./canvas/pictures";
 import type { Drawing, DrawingState } from "./Drawing";
 import { KeysDialog } from "./KeysDialog";
 import { type KeyActions, useKeys } from "../common/keys";
@@ -18,7 +18,10 @@ import { SaveStatus } from "./SaveStatus";
 import classes from "./ScanView.module.css";
 import { copyRegion } from "./ShapeList";
 import { TOOL_KEYS, Toolbar } from "./Toolbar";
+import type { Preset } from "./presets";
 import { usePictureCanvas } from "./usePictureCanvas";
+import { usePresets } from "./usePresets";
+import { useScale } from "./useScale";
 import { type DisplayOptions, ViewControls } from "./ViewControls";
 
 interface Props {
@@ -55,7 +58,9 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
   const [announcement, setAnnouncement] = useState("");
   const hasHeat = revealed && scan.heatmap_path !== null;
   const hasFindings = revealed && scan.findings_path !== null && (scan.findings?.regions.length ?? 0) > 0;
-  const { width, height, micrometres_x, micrometres_y } = scan;
+  const { width, height } = scan;
+  const scale = useScale(scan);
+  const presets = usePresets(scan.modality);
   const [shapes, setShapes] = useState<DrawingCanvas | null>(null);
   const drawOn = useCallback(
     (made: PictureCanvas) => {
@@ -71,7 +76,7 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
   const shown = { heat: hasHeat && heat && !beside, opacity, findings: hasFindings && findings };
   const { ref, ...view } = usePictureCanvas(scan, shown, { onMade: drawOn });
   const { canvas } = view;
-  useEffect(() => shapes?.setScale({ micrometres_x, micrometres_y }), [shapes, micrometres_x, micrometres_y]);
+  useEffect(() => shapes?.setScale(scale), [shapes, scale]);
 
   const shownRegions = outlined && revealed ? regions : NO_REGIONS;
   useEffect(() => shapes?.showBelow(shownRegions, state.others), [shapes, shownRegions, state.others]);
@@ -114,13 +119,13 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
       "0": () => canvas?.viewport.fit(),
       "1": () => canvas?.viewport.zoomTo(1),
       w: () => canvas?.setWindow(FULL_WINDOW),
-      "shift+w": () => canvas?.setWindow(nextPreset(view.window)),
+      "shift+w": () => canvas?.setWindow(nextPreset(view.window, presets)),
       x: () => setChosen((before) => ({ ...before, heat: !heat })),
       s: () => hasFindings && setChosen((before) => ({ ...before, findings: !findings })),
       " ": () => canvas?.setPanning(true),
       "?": () => setHelp(true),
     };
-  }, [canvas, drawing, findings, hasFindings, heat, regions, scan, shapes, view.window, zoomBy]);
+  }, [canvas, drawing, findings, hasFindings, heat, presets, regions, scan, shapes, view.window, zoomBy]);
   useKeys(keys);
   useUnsaved(() =>
     shapes?.isUnfinished
@@ -163,6 +168,7 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
       {children}
       <ViewControls
         view={view}
+        presets={presets}
         zoomBy={zoomBy}
         options={options}
         onOptions={(changed) => setChosen({ ...chosen, ...changed })}
@@ -181,14 +187,15 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
       <div className="visually-hidden" aria-live="assertive">
         {announcement}
       </div>
-      <KeysDialog opened={help} onClose={() => setHelp(false)} />
+      <KeysDialog modality={scan.modality} opened={help} onClose={() => setHelp(false)} />
     </div>
   );
 }
 
-function nextPreset(window: GreyWindow): GreyWindow {
-  const presets: GreyWindow[] = Object.values(PRESETS);
-  return presets[(presets.indexOf(window) + 1) % presets.length]!;
+/** The preset after the one that is shown; after the last of them, the window that shows all. */
+function nextPreset(shown: GreyWindow, presets: readonly Preset[]): GreyWindow {
+  const windows = [FULL_WINDOW, ...presets.map(({ window }) => window)];
+  return windows[(windows.indexOf(shown) + 1) % windows.length]!;
 }
 
 /** The heat map on the scan beside the scan without it. */

@@ -7,8 +7,10 @@ import { texts } from "../texts";
 import { colourOf, OTHERS_COLOUR } from "./canvas/colours";
 import type { Drawing, DrawingState } from "./Drawing";
 import { measureOf } from "./kinds";
+import type { Scale } from "./plane";
 import type { Shape } from "./shapes";
 import classes from "./ShapeList.module.css";
+import { useScale } from "./useScale";
 import { fromSelector } from "./w3c";
 
 interface Props {
@@ -24,6 +26,7 @@ interface Props {
 /** Every shape with its label and comment, also for users who can't see or reach it on the scan. */
 export function ShapeList({ drawing, state, scan, regions, open }: Props) {
   const { labels } = scan;
+  const scale = useScale(scan);
   if (!state.loaded) return <Text c="dimmed">{state.problem?.message ?? texts.drawing.loading}</Text>;
   return (
     <Stack gap="xs">
@@ -35,7 +38,7 @@ export function ShapeList({ drawing, state, scan, regions, open }: Props) {
       <Stack component="ul" gap={6} m={0} p={0} className={classes.list}>
         {state.shapes.map((shape, index) => (
           <li key={shape.key} data-testid="shape" data-kind={shape.geometry.kind}>
-            <Line {...{ drawing, shape, index, labels, scan }} selected={state.selected === shape.key} />
+            <Line {...{ drawing, shape, index, labels, scale }} selected={state.selected === shape.key} />
           </li>
         ))}
       </Stack>
@@ -54,20 +57,20 @@ export function ShapeList({ drawing, state, scan, regions, open }: Props) {
           ))}
         </Group>
       )}
-      <Others shapes={state.others} scan={scan} mayDraw={drawing.mayDraw} open={open} />
+      <Others shapes={state.others} scale={scale} mayDraw={drawing.mayDraw} open={open} />
     </Stack>
   );
 }
 
 interface OthersProps {
   shapes: readonly Annotation[];
-  scan: Scan;
+  scale: Scale;
   mayDraw: boolean;
   open: boolean;
 }
 
 /** Other readers' shapes, read-only; or why there are none. */
-function Others({ shapes, scan, mayDraw, open }: OthersProps) {
+function Others({ shapes, scale, mayDraw, open }: OthersProps) {
   if (shapes.length === 0) {
     if (open && mayDraw) return null;
     return (
@@ -88,7 +91,7 @@ function Others({ shapes, scan, mayDraw, open }: OthersProps) {
             <span>
               {texts.drawing.shape(index + 1, texts.drawing.kinds[shape.shape])}
               {shape.label && <b> · {shape.label}</b>}
-              {measure(shape, scan)}
+              {measure(shape, scale)}
               {` · ${shape.creator_name}`}
               {shape.comment && <span className={classes.comment}> {shape.comment}</span>}
             </span>
@@ -100,9 +103,9 @@ function Others({ shapes, scan, mayDraw, open }: OthersProps) {
 }
 
 /** What a shape measures, such as a caliper its length; nothing for most. */
-function measure(annotation: Annotation, scan: Scan): string {
+function measure(annotation: Annotation, scale: Scale): string {
   const geometry = fromSelector(annotation.target.selector);
-  const measured = geometry && measureOf(geometry, scan);
+  const measured = geometry && measureOf(geometry, scale);
   return measured ? ` · ${measured}` : "";
 }
 
@@ -121,13 +124,13 @@ interface LineProps {
   shape: Shape;
   index: number;
   labels: string[];
-  scan: Scan;
+  scale: Scale;
   selected: boolean;
 }
 
-function Line({ drawing, shape, index, labels, scan, selected }: LineProps) {
+function Line({ drawing, shape, index, labels, scale, selected }: LineProps) {
   const name = texts.drawing.shape(index + 1, texts.drawing.kinds[shape.geometry.kind]);
-  const measured = measureOf(shape.geometry, scan);
+  const measured = measureOf(shape.geometry, scale);
   return (
     <div className={classes.line} data-selected={selected}>
       <Group justify="space-between" wrap="nowrap" gap="xs">

@@ -5,7 +5,8 @@ import type { ReactNode } from "react";
 import { formatShare } from "../common/format";
 import { texts } from "../texts";
 import { inFileValues } from "./canvas/deep";
-import { DEEP_REACH, FULL_WINDOW, type Preset, PRESETS, REACH, windowOf } from "./canvas/pictures";
+import { DEEP_REACH, FULL_WINDOW, REACH, windowOf } from "./canvas/pictures";
+import type { Preset } from "./presets";
 import classes from "./ScanView.module.css";
 import type { PictureView } from "./usePictureCanvas";
 
@@ -22,10 +23,10 @@ export interface DisplayOptions {
   beside: boolean;
 }
 
-const PRESET_NAMES = Object.keys(PRESETS).filter((name) => name !== "file") as Exclude<Preset, "file">[];
-
 interface Props {
   view: PictureView;
+  /** Windows to choose from. */
+  presets: readonly Preset[];
   zoomBy: (factor: number) => void;
   options: DisplayOptions;
   onOptions: (changed: Partial<DisplayOptions>) => void;
@@ -38,7 +39,7 @@ interface Props {
 
 /** Zoom, brightness, heat map, regions and findings, all without dragging. */
 export function ViewControls(props: Props) {
-  const { view, zoomBy, options, onOptions, hasHeat, hasRegions, hasFindings, children } = props;
+  const { view, presets, zoomBy, options, onOptions, hasHeat, hasRegions, hasFindings, children } = props;
   return (
     <Group className={classes.controls} gap="md" px="sm" py={6}>
       <Group gap={2} wrap="nowrap">
@@ -54,7 +55,7 @@ export function ViewControls(props: Props) {
         <Control label={`${texts.drawing.fit} (0)`} onClick={() => view.canvas?.viewport.fit()}>
           <IconMaximize size={18} aria-hidden />
         </Control>
-        <WindowControl view={view} />
+        <WindowControl view={view} presets={presets} />
       </Group>
       {hasHeat && (
         <Group gap="sm" wrap="nowrap">
@@ -108,7 +109,7 @@ export function ViewControls(props: Props) {
 }
 
 /** Brightness and contrast, as by dragging with the right button. */
-function WindowControl({ view: { canvas, window, ends } }: { view: PictureView }) {
+function WindowControl({ view: { canvas, window, ends }, presets }: Pick<Props, "view" | "presets">) {
   const reach = ends ? DEEP_REACH : REACH;
   const told = ends ? inFileValues(window, ends) : window;
   const changed = window !== FULL_WINDOW;
@@ -141,15 +142,15 @@ function WindowControl({ view: { canvas, window, ends } }: { view: PictureView }
             onChange={(width) => canvas?.setWindow(windowOf(window.level, width, reach))}
           />
           <Group gap={4}>
-            {PRESET_NAMES.map((name) => (
+            {presets.map((preset) => (
               <Button
-                key={name}
+                key={preset.title}
                 size="compact-sm"
                 variant="default"
-                aria-pressed={window === PRESETS[name]}
-                onClick={() => canvas?.setWindow(PRESETS[name])}
+                aria-pressed={window === preset.window}
+                onClick={() => canvas?.setWindow(preset.window)}
               >
-                {texts.drawing.presets[name]}
+                {preset.title}
               </Button>
             ))}
           </Group>

@@ -219,7 +219,7 @@ const caliper: ByVertices<Of<"caliper">> = {
   vertices: ({ x1, y1, x2, y2 }) => [x1, y1, x2, y2],
   withVertices: (_, [x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => ({ kind: "caliper", x1, y1, x2, y2 }),
   isClosed: () => false,
-  measure: (geometry, scale) => texts.drawing.length(lengthOf(geometry, scale)),
+  measure: (geometry, scale) => texts.drawing.length({ ...lengthOf(geometry, scale), unit: scale.unit }),
 };
 
 type Of<K extends Kind> = Extract<Geometry, { readonly kind: K }>;

@@ -1,5 +1,7 @@
 /** Points, boxes and lines on a scan, of whatever kind of shape. */
 
+import type { Modality } from "../api/types";
+
 /** x and y after one another. */
 export type Points = readonly number[];
 
@@ -25,6 +27,8 @@ export interface Outline {
 export interface Scale {
   micrometres_x: number | null;
   micrometres_y: number | null;
+  /** In which lengths are shown; micrometres unless it says so. */
+  unit?: Modality["size_unit"];
 }
 
 export function round(value: number): number {

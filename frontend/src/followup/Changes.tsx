@@ -3,6 +3,7 @@ import { Table, Text, Title } from "@mantine/core";
 import { useDrawn } from "../api/annotations";
 import type { Scan } from "../api/types";
 import { formatArea, formatProbability } from "../common/format";
+import { useTexts } from "../common/useTexts";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { texts } from "../texts";
 import { type DrawnChange, drawnChanges, probabilityChanges } from "./changes";
@@ -59,6 +60,7 @@ export function Changes({ left, right, revealed }: Props) {
 }
 
 function Probabilities({ left, right }: Pick<Props, "left" | "right">) {
+  const words = useTexts(right.modality).followUp;
   if (left.prediction === null || right.prediction === null)
     return <Text size="sm">{texts.followUp.waits}</Text>;
   const changes = probabilityChanges(left, right);
@@ -84,7 +86,7 @@ function Probabilities({ left, right }: Pick<Props, "left" | "right">) {
       )}
       {(left.volume ?? right.volume) && (
         <Text size="xs" c="dimmed">
-          {texts.followUp.ofNamed}
+          {words.ofNamed}
         </Text>
       )}
       {versions[0] !== versions[1] && (
@@ -111,6 +113,7 @@ function Head({ change = texts.followUp.columns.change }: { change?: string }) {
 }
 
 function Drawings({ left, right }: Pick<Props, "left" | "right">) {
+  const words = useTexts(right.modality).followUp;
   const before = useDrawn(left.id);
   const after = useDrawn(right.id);
   const error = before.error ?? after.error;
@@ -141,7 +144,7 @@ function Drawings({ left, right }: Pick<Props, "left" | "right">) {
       </Table>
       {changes.some((change) => change.left === null || change.right === null) && (
         <Text size="xs" c="dimmed">
-          {texts.followUp.notComparable}
+          {words.notComparable}
         </Text>
       )}
     </>

@@ -4,8 +4,10 @@ import { useEffect, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 
 import { useFollowUp } from "../api/followUp";
+import { useModality } from "../api/options";
 import { Problem } from "../api/problem";
 import type { FollowUp, Scan } from "../api/types";
+import { useTexts } from "../common/useTexts";
 import { NotFound } from "../common/NotFound";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
@@ -16,10 +18,12 @@ import { Side } from "./Side";
 import { TimeLine } from "./TimeLine";
 import { type SideName, SIDES, useTogether } from "./useTogether";
 
-/** A patient's eye over time: the line of time, and two of its days side by side. */
+/** A patient's eye, or a patient, over time: the line of time, and two of its days side by side. */
 export default function FollowUpPage() {
   const { id = "" } = useParams();
   const found = useFollowUp(id);
+  const asked = found.data?.scans.find((scan) => scan.id === id) ?? found.data?.scans.at(-1);
+  const modality = useModality(asked?.modality ?? "");
   useEffect(() => {
     document.title = `${texts.followUp.title} · ${texts.shell.product}`;
   }, []);
@@ -32,15 +36,13 @@ export default function FollowUpPage() {
     );
   }
   if (!found.data) return <Waiting text={texts.common.loading} height="70vh" />;
-  const { scans, missing } = found.data;
-  const asked = scans.find((scan) => scan.id === id) ?? scans.at(-1);
+  const { missing } = found.data;
+  const part = asked?.eye ? texts.common.eyes[asked.eye] : (modality?.title ?? "");
   return (
     <Stack p="md" gap="sm">
       <Group justify="space-between">
         <Title order={1} size="h3" style={{ overflowWrap: "anywhere" }}>
-          {asked?.eye
-            ? texts.followUp.of(asked.patient_ref, texts.common.eyes[asked.eye])
-            : texts.followUp.title}
+          {asked ? texts.followUp.of(asked.patient_ref, part) : texts.followUp.title}
         </Title>
         <Anchor component={Link} to={`/scans/${id}`} size="sm">
           {texts.followUp.back}
@@ -87,6 +89,9 @@ type Choose = (side: SideName, id: string) => void;
 
 function Compared({ found: { scans, more }, asked }: { found: FollowUp; asked: string }) {
   const [sides, choose] = useSides(scans, asked);
+  const modality = scans.at(-1)?.modality ?? "";
+  const words = useTexts(modality).followUp;
+  const about = useModality(modality)?.eye === false ? "patient" : "eye";
   const [together, setTogether] = useState(true);
   const [heat, setHeat] = useState(false);
   const { left, right } = sides;
@@ -97,7 +102,7 @@ function Compared({ found: { scans, more }, asked }: { found: FollowUp; asked: s
     <>
       <TimeLine scans={scans} sides={sides} revealed={revealed} onChoose={choose} />
       {more && <Text size="sm">{texts.followUp.more(scans.length)}</Text>}
-      {scans.length < 2 && <Text>{texts.followUp.alone}</Text>}
+      {scans.length < 2 && <Text>{words.alone[about]}</Text>}
       <Group gap="lg">
         {left && right && (
           <Switch
@@ -133,7 +138,7 @@ function Compared({ found: { scans, more }, asked }: { found: FollowUp; asked: s
       </div>
       {together && linked.linking && left?.volume && right?.volume && (
         <Text size="xs" c="dimmed">
-          {linked.linking === "distance" ? texts.followUp.byDistance : texts.followUp.byShare}
+          {linked.linking === "distance" ? words.byDistance : words.byShare}
         </Text>
       )}
       {left && right && left.id !== right.id && <Changes left={left} right={right} revealed={revealed} />}

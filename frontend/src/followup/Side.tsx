@@ -6,6 +6,7 @@ import type { Scan, Volume } from "../api/types";
 import { useBScans, useVolume } from "../api/volumes";
 import { useKeys } from "../common/keys";
 import { LeadingAnswer } from "../common/LeadingAnswer";
+import { useTexts } from "../common/useTexts";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { Waiting } from "../common/Waiting";
 import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";
@@ -80,8 +81,9 @@ interface PicturesProps extends Props {
   volume: Volume | null;
 }
 
-function Pictures({ side, scans, start, volume, heat, linked }: PicturesProps) {
+function Pictures({ side, scan, scans, start, volume, heat, linked }: PicturesProps) {
   const nothing = useRef(() => false);
+  const words = useTexts(scan.modality);
   const { stack, shown } = useStack(scans, start, nothing);
   const { count, goTo, step, attach } = stack;
   const index = useIndex(stack);
@@ -122,7 +124,7 @@ function Pictures({ side, scans, start, volume, heat, linked }: PicturesProps) {
       {volume && (
         <>
           <Text size="xs" data-testid={`place-${side}`}>
-            {texts.volume.place(place + 1, volume.count)}
+            {words.volume.place(place + 1, volume.count)}
           </Text>
           <Slider
             size="sm"
@@ -131,8 +133,8 @@ function Pictures({ side, scans, start, volume, heat, linked }: PicturesProps) {
             value={index + 1}
             onChange={(at) => goTo(at - 1)}
             label={null}
-            thumbLabel={`${texts.followUp[side]}: ${texts.followUp.bscan}`}
-            thumbValueText={texts.volume.place(place + 1, volume.count)}
+            thumbLabel={`${texts.followUp[side]}: ${words.followUp.bscan}`}
+            thumbValueText={words.volume.place(place + 1, volume.count)}
           />
         </>
       )}

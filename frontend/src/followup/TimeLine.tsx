@@ -1,7 +1,9 @@
 import { Button, Group, Text } from "@mantine/core";
 
+import { useModality } from "../api/options";
 import type { Scan } from "../api/types";
 import { LeadingAnswer } from "../common/LeadingAnswer";
+import { useTexts } from "../common/useTexts";
 import { texts } from "../texts";
 import classes from "./FollowUpPage.module.css";
 import { laterBy, momentOf, whenOf } from "./time";
@@ -15,10 +17,13 @@ interface Props {
   onChoose: (side: SideName, id: string) => void;
 }
 
-/** All scans of an eye by their days; each can be put on either side. */
+/** All scans of an eye, or of a patient, by their days; each can be put on either side. */
 export function TimeLine({ scans, sides, revealed, onChoose }: Props) {
+  const modality = scans.at(-1)?.modality ?? "";
+  const words = useTexts(modality).followUp;
+  const about = useModality(modality)?.eye === false ? "patient" : "eye";
   return (
-    <section aria-label={texts.followUp.line} data-testid="time-line">
+    <section aria-label={words.line[about]} data-testid="time-line">
       {scans.length > 1 && <Axis scans={scans} sides={sides} />}
       <ol className={classes.line} tabIndex={-1}>
         {scans.map((scan, index) => {
@@ -30,7 +35,7 @@ export function TimeLine({ scans, sides, revealed, onChoose }: Props) {
                 {whenOf(scan)}
               </Text>
               <Text size="xs" c="dimmed">
-                {scan.volume ? texts.followUp.volume(scan.volume.count) : texts.followUp.scan}
+                {scan.volume ? words.volume(scan.volume.count) : texts.followUp.scan}
                 {before && ` · ${laterBy(before, scan)}`}
               </Text>
               {revealed && scan.prediction && (

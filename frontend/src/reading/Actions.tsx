@@ -18,6 +18,7 @@ import type { Scan } from "../api/types";
 import { download } from "../common/download";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { useKeys } from "../common/keys";
+import { useTexts } from "../common/useTexts";
 import { useMay } from "../api/accounts";
 import { texts } from "../texts";
 import { NextButton } from "../worklist/NextButton";
@@ -32,6 +33,7 @@ export function Actions({ scan }: { scan: Scan }) {
   const reads = useMay("may_read");
   const seesPatients = useMay("may_see_patients");
   const [asking, setAsking] = useState(false);
+  const words = useTexts(scan.modality);
   const report = useMutation({
     mutationFn: () => scanReport(scan.id),
     onSuccess: (content) => download(content, `retinote-${scan.id}.pdf`),
@@ -141,7 +143,7 @@ export function Actions({ scan }: { scan: Scan }) {
         centered
       >
         <Stack>
-          <Text>{volume ? texts.reading.deleteVolumeHelp(volume.count) : texts.reading.deleteHelp}</Text>
+          <Text>{volume ? words.reading.deleteVolumeHelp(volume.count) : texts.reading.deleteHelp}</Text>
           {remove.error && <ProblemAlert error={remove.error} />}
           <Group>
             <Button

@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Text, Tooltip } from "@mantine/core";
 import { useState } from "react";
 
+import { useModality } from "../api/options";
 import type { Scan } from "../api/types";
 import { headline, isCalibrated, namesLabel, ranked, namedLabels, why } from "../common/answer";
 import { formatProbability } from "../common/format";
@@ -16,8 +17,14 @@ import { type HeatMapRequest, useHeatMap } from "./useHeatMap";
 export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
   const { state } = scan;
   const heatMap = useHeatMap(scan);
+  const notes = useModality(scan.modality)?.notes ?? [];
   return (
     <Section title={texts.reading.answer} testid="answer">
+      {notes.length > 0 && (
+        <Alert color="yellow" mb="xs" p="xs" data-testid="notes">
+          {notes.join(" ")}
+        </Alert>
+      )}
       <Headline scan={scan} />
       {!namesLabel(scan) && (
         <Text size="sm" mt={4} data-testid="why">
@@ -55,7 +62,9 @@ export function Answer({ scan, mayAsk }: { scan: Scan; mayAsk: boolean }) {
         </>
       )}
       <Familiarity scan={scan} />
-      {state !== "not_answered" && <Caveats caveats={scan.caveats} />}
+      {state !== "not_answered" && (
+        <Caveats caveats={scan.caveats.filter((caveat) => !notes.includes(caveat))} />
+      )}
       <Text size="xs" c="dimmed" mt="sm">
         {scan.model && `${texts.reading.model(scan.model.name, scan.model.version)} · `}
         {scan.calibration && `${texts.reading.calibratedBy(scan.calibration)} · `}

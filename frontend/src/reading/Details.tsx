@@ -1,10 +1,13 @@
 import { Button, Group, Select, Stack, Table, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 
+import { useModality } from "../api/options";
 import { useChangeScan } from "../api/scans";
 import type { Eye, Scan } from "../api/types";
 import { TEXT_DETAILS, textsOf } from "../common/details";
+import { FieldSelects } from "../common/FieldSelects";
 import { formatDay, formatLength, formatTime } from "../common/format";
+import { type Fields, fieldsInWords, tellsEye } from "../common/modality";
 import { PIXEL_SIZES, PIXEL_UM, readNumber } from "../common/number";
 import { PixelFields } from "../common/PixelFields";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -18,6 +21,8 @@ const { fields } = texts.reading;
 /** The details of a scan. Those who may change the scan can correct them. */
 export function Details({ scan }: { scan: Scan }) {
   const [editing, setEditing] = useState(false);
+  const modality = useModality(scan.modality);
+  const unit = modality?.size_unit ?? "micrometres";
   const rows: [string, string][] = [
     [texts.details.acquired, formatDay(scan.acquired) || texts.common.none],
     scan.received_from
@@ -26,7 +31,9 @@ export function Details({ scan }: { scan: Scan }) {
           texts.reading.received(scan.received_from, formatTime(scan.received_at ?? scan.timestamp)),
         ]
       : [fields.uploaded, formatTime(scan.timestamp) || texts.common.none],
-    [texts.details.eye, scan.eye ? texts.common.eyes[scan.eye] : texts.common.none],
+    [fields.modality, modality?.title ?? scan.modality],
+    ...told(tellsEye(modality, scan.eye), texts.details.eye, scan.eye && texts.common.eyes[scan.eye]),
+    ...fieldsInWords(modality, scan.fields).flatMap(([title, value]) => told(true, title, value)),
     [texts.details.patient_ref, scan.patient_ref || texts.common.none],
     [fields.device, scan.device || texts.common.none],
     ...TEXT_DETAILS.map((name): [string, string] => [texts.details[name], scan[name] || texts.common.none]),
@@ -34,7 +41,10 @@ export function Details({ scan }: { scan: Scan }) {
     [
       fields.scale,
       scan.micrometres_x !== null && scan.micrometres_y !== null
-        ? texts.reading.micrometres(formatLength(scan.micrometres_x), formatLength(scan.micrometres_y))
+        ? texts.reading.pixelSize[unit](
+            formatLength(scan.micrometres_x, unit),
+            formatLength(scan.micrometres_y, unit),
+          )
         : texts.common.none,
     ],
     [fields.sha256, scan.sha256 || texts.common.none],
@@ -75,16 +85,23 @@ export function Details({ scan }: { scan: Scan }) {
   );
 }
 
+/** A row of the details, where it is told at all. */
+function told(is: boolean, title: string, value: string): [string, string][] {
+  return is ? [[title, value || texts.common.none]] : [];
+}
+
 /** Rounded to the digits that a file gives: computing adds more. */
 function measured(micrometres: number | null): string {
   return micrometres === null ? "" : String(Number(micrometres.toPrecision(9)));
 }
 
 function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
+  const modality = useModality(scan.modality);
   const [before] = useState({
     patient_ref: scan.patient_ref,
     eye: scan.eye,
     acquired: scan.acquired,
+    fields: scan.fields as Fields,
     ...textsOf(scan),
     micrometres_x: measured(scan.micrometres_x),
     micrometres_y: measured(scan.micrometres_y),
@@ -98,7 +115,14 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
     const [micrometres_x = null, micrometres_y = null] = sizes.map((size) =>
       "value" in size ? size.value : null,
     );
-    await change.mutateAsync({ ...values, micrometres_x, micrometres_y });
+    const { fields: own, ...others } = values;
+    await change.mutateAsync({
+      ...others,
+      // What is left out stays as it was.
+      fields: Object.fromEntries((modality?.fields ?? []).map(({ name }) => [name, own[name] ?? ""])),
+      micrometres_x,
+      micrometres_y,
+    });
     onClose();
   };
   const submit = (event: FormEvent) => {
@@ -124,13 +148,20 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
           value={values.patient_ref}
           onChange={(event) => set({ patient_ref: event.currentTarget.value })}
         />
-        <Select
-          label={texts.details.eye}
-          clearable
-          placeholder={texts.upload.unknown}
-          data={Object.entries(texts.common.eyes).map(([value, label]) => ({ value, label }))}
-          value={values.eye || null}
-          onChange={(eye) => set({ eye: (eye ?? "") as Eye })}
+        {tellsEye(modality, scan.eye) && (
+          <Select
+            label={texts.details.eye}
+            clearable
+            placeholder={texts.upload.unknown}
+            data={Object.entries(texts.common.eyes).map(([value, label]) => ({ value, label }))}
+            value={values.eye || null}
+            onChange={(eye) => set({ eye: (eye ?? "") as Eye })}
+          />
+        )}
+        <FieldSelects
+          modality={modality}
+          values={values.fields}
+          onChange={(changed) => set({ fields: changed })}
         />
         <TextInput
           label={texts.details.acquired}

@@ -5,6 +5,7 @@ import { useEffect } from "react";
 import { refreshDrawn, useDrawn } from "../api/annotations";
 import type { DrawnOnScan, Reading, Scan } from "../api/types";
 import { formatArea } from "../common/format";
+import { useTexts } from "../common/useTexts";
 import { inWords } from "../drawing/area";
 import type { DrawingState } from "../drawing/Drawing";
 import { texts } from "../texts";
@@ -43,7 +44,8 @@ export function Drawn({ lead, scan, reading, state }: Props) {
 
 function Measures({ found, scan }: { found: DrawnOnScan; scan: Scan }) {
   const { volume } = scan;
-  const columns = texts.drawing.measuredColumns;
+  const words = useTexts(scan.modality).drawing;
+  const columns = words.measuredColumns;
   const knowsSize = scan.micrometres_x !== null && scan.micrometres_y !== null;
   return (
     <>
@@ -61,8 +63,8 @@ function Measures({ found, scan }: { found: DrawnOnScan; scan: Scan }) {
             const here = bscans.find(({ id }) => id === scan.id);
             return (
               <Table.Tr key={`${creator} ${label}`}>
-                <Table.Td>{label || texts.drawing.noLabel}</Table.Td>
-                <Table.Td>{mine ? texts.drawing.you : creator_name}</Table.Td>
+                <Table.Td>{label || words.noLabel}</Table.Td>
+                <Table.Td>{mine ? words.you : creator_name}</Table.Td>
                 <Table.Td>
                   {here
                     ? inWords({
@@ -73,8 +75,8 @@ function Measures({ found, scan }: { found: DrawnOnScan; scan: Scan }) {
                 </Table.Td>
                 {volume && (
                   <Table.Td>
-                    {cubic_millimetres !== null && `${texts.drawing.cubic(formatArea(cubic_millimetres))} `}
-                    {texts.drawing.onBscans(bscans.length, volume.count)}
+                    {cubic_millimetres !== null && `${words.cubic(formatArea(cubic_millimetres))} `}
+                    {words.onBscans(bscans.length, volume.count)}
                   </Table.Td>
                 )}
               </Table.Tr>
@@ -83,15 +85,20 @@ function Measures({ found, scan }: { found: DrawnOnScan; scan: Scan }) {
         </Table.Tbody>
       </Table>
       <Text size="xs" c="dimmed" mt={4}>
-        {note(found, volume !== null, knowsSize)}
+        {note(words, found, volume !== null, knowsSize)}
       </Text>
     </>
   );
 }
 
 /** What the figures rest on, or why some are not there. */
-function note({ micrometres_between, missing }: DrawnOnScan, isVolume: boolean, knowsSize: boolean): string {
-  if (!knowsSize) return texts.drawing.noPixelSize;
+function note(
+  words: typeof texts.drawing,
+  { micrometres_between, missing }: DrawnOnScan,
+  isVolume: boolean,
+  knowsSize: boolean,
+): string {
+  if (!knowsSize) return words.noPixelSize;
   if (!isVolume) return "";
-  return micrometres_between === null ? texts.drawing.noDistance : texts.drawing.volumeHelp(missing.length);
+  return micrometres_between === null ? words.noDistance : words.volumeHelp(missing.length);
 }

@@ -6,6 +6,7 @@ import { useReading } from "../api/reviews";
 import type { Me, Reading, Scan, Volume } from "../api/types";
 import { useBScans, useVolume } from "../api/volumes";
 import { useKeys } from "../common/keys";
+import { useTexts } from "../common/useTexts";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { ScanIdentity } from "../common/ScanIdentity";
 import { Waiting } from "../common/Waiting";
@@ -80,6 +81,7 @@ interface Props {
 }
 
 function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
+  const words = useTexts(volume.modality);
   const mayDraw = me.abilities.includes("may_read");
   const unfinished = useRef<() => boolean>(() => false);
   const { stack, shown } = useStack(scans, start, unfinished);
@@ -138,7 +140,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
         <Actions scan={lead} />
         <OtherEye scan={lead} inPicture={volume.eye_in_picture} />
         {leadAnswers && <VolumeAnswer volume={volume} stack={stack} />}
-        <Section title={texts.volume.enfaceTitle}>
+        <Section title={words.volume.enfaceTitle}>
           <EnFace volume={volume} scans={scans} stack={stack} revealed={leadAnswers} />
         </Section>
         {final && <FinalReading given={final} />}
@@ -156,13 +158,13 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
             user={me.id}
             scan={lead}
             reading={reading}
-            title={texts.volume.verdict}
+            title={words.volume.verdict}
             onChosen={() => drawing.putToolAway()}
           />
         )}
-        <div className={classes.bscan} role="group" aria-label={texts.volume.place(place, volume.count)}>
+        <div className={classes.bscan} role="group" aria-label={words.volume.place(place, volume.count)}>
           <Text size="sm" fw={600} className={classes.bscanTitle}>
-            {texts.volume.place(place, volume.count)}
+            {words.volume.place(place, volume.count)}
           </Text>
           {!predicted && <NoPrediction scan={scan} />}
           {revealed && <Answer scan={scan} mayAsk={mayDraw} />}

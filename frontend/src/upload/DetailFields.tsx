@@ -1,12 +1,16 @@
 import { Button, Collapse, Group, Select, Stack, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 
+import { useModalities } from "../api/options";
 import type { Eye } from "../api/types";
+import { FieldSelects } from "../common/FieldSelects";
 import { today } from "../common/format";
+import { tellsEye } from "../common/modality";
 import { PixelFields } from "../common/PixelFields";
 import { TextFields } from "../common/TextFields";
 import { texts } from "../texts";
-import { type Details, hasMore } from "./uploads";
+import { ModalitySelect } from "./ModalitySelect";
+import { type Details, hasMore, ofModality } from "./uploads";
 
 interface Props {
   details: Details;
@@ -15,8 +19,13 @@ interface Props {
   file?: string;
 }
 
-/** The fields for the details of a scan: patient, eye and day, and, unfolded, a note and the size of a pixel. */
+/**
+ * The fields for the details of a scan: its modality where there are several, patient, eye and day, what scans of that
+ * modality have, and, unfolded, a note and the size of a pixel.
+ */
 export function DetailFields({ details, onChange, file }: Props) {
+  const modalities = useModalities();
+  const modality = modalities.find(({ name }) => name === details.modality || modalities.length === 1);
   const size = file === undefined ? "sm" : "xs";
   const label = (text: string) => (file === undefined ? {} : { "aria-label": texts.upload.of(text, file) });
   // Fields with content are in sight.
@@ -24,6 +33,16 @@ export function DetailFields({ details, onChange, file }: Props) {
   return (
     <>
       <Group grow align="flex-start" gap="xs" preventGrowOverflow={false}>
+        {modalities.length > 1 && (
+          <ModalitySelect
+            size={size}
+            miw={130}
+            {...label(texts.upload.modality)}
+            choices={modalities}
+            value={details.modality}
+            onChange={(name) => onChange(ofModality(name, modalities))}
+          />
+        )}
         <TextInput
           size={size}
           miw={130}
@@ -35,16 +54,24 @@ export function DetailFields({ details, onChange, file }: Props) {
           value={details.patient_ref}
           onChange={(event) => onChange({ patient_ref: event.currentTarget.value })}
         />
-        <Select
-          size={size}
-          miw={100}
-          label={texts.details.eye}
-          {...label(texts.details.eye)}
-          clearable
-          placeholder={texts.upload.unknown}
-          data={Object.entries(texts.common.eyes).map(([value, text]) => ({ value, label: text }))}
-          value={details.eye || null}
-          onChange={(value) => onChange({ eye: (value ?? "") as Eye })}
+        {tellsEye(modality, details.eye) && (
+          <Select
+            size={size}
+            miw={100}
+            label={texts.details.eye}
+            {...label(texts.details.eye)}
+            clearable
+            placeholder={texts.upload.unknown}
+            data={Object.entries(texts.common.eyes).map(([value, text]) => ({ value, label: text }))}
+            value={details.eye || null}
+            onChange={(value) => onChange({ eye: (value ?? "") as Eye })}
+          />
+        )}
+        <FieldSelects
+          modality={modality}
+          values={details.fields}
+          onChange={(fields) => onChange({ fields })}
+          file={file}
         />
         <TextInput
           size={size}

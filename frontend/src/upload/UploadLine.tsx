@@ -3,15 +3,18 @@ import { IconAlertTriangle, IconCheck, IconClock, IconLoader, IconPencil } from 
 import { Link } from "react-router";
 
 import { useBlindReading } from "../api/accounts";
+import { useModalities } from "../api/options";
 import { oneLine, namesLabel, why } from "../common/answer";
 import { formatShare } from "../common/format";
+import { useTexts } from "../common/useTexts";
 import { ScanIdentity } from "../common/ScanIdentity";
 import { texts } from "../texts";
 import { AskedFields } from "./AskedFields";
+import { AskedModality } from "./AskedModality";
 import { DetailFields } from "./DetailFields";
 import { Differences } from "./Differences";
 import { useUploads } from "./useUploads";
-import { asked, canBeCorrected, undecided, type Upload } from "./uploads";
+import { asked, askedInWords, asksModality, canBeCorrected, undecided, type Upload } from "./uploads";
 
 /** One file: its details, its progress and its result. */
 export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () => void }) {
@@ -27,6 +30,9 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
   }[state];
   const name = file.name || texts.upload.pasted;
   const differences = undecided(upload);
+  const asksFor = asksModality(upload);
+  const modalities = useModalities();
+  const words = useTexts(scan?.modality ?? upload.details.modality).upload;
   return (
     <Paper
       component="li"
@@ -59,7 +65,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
         {state === "open" && (
           <CloseButton size="sm" aria-label={texts.upload.remove(name)} onClick={() => remove(upload.key)} />
         )}
-        {state === "refused" && canBeCorrected(upload) && (
+        {state === "refused" && !asksFor && canBeCorrected(upload) && (
           <Button size="compact-xs" variant="light" flex="none" onClick={() => correct(upload.key)}>
             {texts.upload.correct}
           </Button>
@@ -104,6 +110,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
       >
         {statusOf(upload)}
       </Text>
+      {asksFor && <AskedModality upload={upload} file={name} />}
       {scan && differences.length > 0 && (
         <Differences
           scan={scan}
@@ -117,6 +124,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
   function statusOf({ state, scan, problem, sent }: Upload): string {
     if (state === "waiting") return texts.upload.waiting;
     if (state === "sending") return sent < 1 ? texts.upload.sending(formatShare(sent)) : texts.upload.reading;
+    if (asksFor) return askedInWords(upload, modalities);
     if (state === "refused" || state === "open") {
       return problem?.sentences.map(({ text }) => text).join(" ") ?? "";
     }
@@ -132,7 +140,7 @@ export function UploadLine({ upload, onFollow }: { upload: Upload; onFollow: () 
     if (final) return prefix + texts.upload.finallyRead(texts.common.labels(final.labels));
     // An answer with one label needs no reason; other answers say what is to be done.
     const more = [namesLabel(scan) ? "" : why(scan), texts.common.doubtful(scan.doubts)].filter(Boolean);
-    const volume = scan.volume && texts.upload.volume(scan.volume.count);
+    const volume = scan.volume && words.volume(scan.volume.count);
     return prefix + [volume, texts.upload.read(oneLine(scan)), more.join(" ")].filter(Boolean).join(". ");
   }
 }

@@ -2,15 +2,20 @@ import { describe, expect, it } from "vitest";
 
 import { Problem } from "../api/problem";
 import type { Difference, UploadedScan } from "../api/types";
+import { CHEST, OCT } from "../testing/modalities";
 import {
   admitted,
   asked,
+  askedInWords,
+  asksModality,
   canBeCorrected,
+  choicesOf,
   correction,
   formOf,
   isEmpty,
   isOver,
   NO_DETAILS,
+  ofModality,
   undecided,
   type Upload,
 } from "./uploads";
@@ -112,5 +117,45 @@ describe("the form of an upload", () => {
 
   it("names a picture that has no name, as one from the clipboard", () => {
     expect((formOf(new File(["x"], ""), NO_DETAILS).get("image") as File).name).toBe("scan.png");
+  });
+});
+
+describe("a file of a modality that the server can't tell", () => {
+  const refused = (code: string): Upload => ({
+    ...upload,
+    state: "refused",
+    problem: new Problem("Which is it?", code, 400, { modality: ["chest-xray"] }),
+  });
+
+  it("is asked about, and so is one that looks like another modality", () => {
+    expect(
+      ["modality_unclear", "other_modality", "invalid"].map((code) => asksModality(refused(code))),
+    ).toEqual([true, true, false]);
+  });
+
+  it("can be sent as what the server names", () => {
+    const asks = refused("other_modality");
+    expect(choicesOf(asks, [OCT, CHEST])).toEqual([CHEST]);
+    expect(askedInWords(asks, [OCT, CHEST])).toContain("Chest X-ray");
+  });
+
+  it("shows what the server says where it can not be sent by this account", () => {
+    expect(askedInWords(refused("other_modality"), [OCT])).toBe("Which is it?");
+  });
+
+  it("is not asked about while it is sent again", () => {
+    expect(asksModality({ ...refused("modality_unclear"), state: "waiting" })).toBe(false);
+  });
+
+  it("is sent with the modality that was chosen, and with what its scans have", () => {
+    const chosen = { ...NO_DETAILS, ...ofModality("chest-xray", [OCT, CHEST]), fields: { view: "PA" } };
+    const form = formOf(upload.file, chosen);
+    expect([form.get("modality"), form.get("fields.view")]).toEqual(["chest-xray", "PA"]);
+  });
+
+  it("loses the eye and the fields of the modality that it was thought to be of", () => {
+    const before = { ...NO_DETAILS, eye: "OD" as const, fields: { quality: "good" } };
+    const after = { ...before, ...ofModality("chest-xray", [OCT, CHEST]) };
+    expect([after.eye, after.fields]).toEqual(["", {}]);
   });
 });

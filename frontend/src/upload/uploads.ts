@@ -1,8 +1,10 @@
 /** Files to be uploaded: their details, their state, and what can be done with them. */
 
 import type { Problem } from "../api/problem";
-import type { Difference, Eye, ScanChange, UploadedScan } from "../api/types";
+import type { Difference, Eye, Modality, ScanChange, UploadedScan } from "../api/types";
 import { TEXT_DETAILS, type TextDetails } from "../common/details";
+import type { Fields } from "../common/modality";
+import { texts } from "../texts";
 import { PIXEL_SIZES, PIXEL_UM, type PixelTexts, withPoint } from "../common/number";
 
 /** What the server asks for where a file of a volume doesn't say it: whole numbers from 1. */
@@ -11,8 +13,16 @@ type AskedTexts = Record<(typeof ASKED)[number], string>;
 /** The server's code of its question, whose sentence names what it asks for. */
 const DETAILS_NEEDED = "details_needed";
 
+/** The server's codes where it can't tell the modality, or says that it is another: the reader is asked for it. */
+const MODALITY_UNCLEAR = "modality_unclear";
+const OTHER_MODALITY = "other_modality";
+
 /** The details of a scan as they are typed; a pixel's size in micrometres. */
 export interface Details extends PixelTexts, TextDetails, AskedTexts {
+  /** The name of its modality; empty where the server is to find it out. */
+  modality: string;
+  /** What scans of that modality have beside the details of every scan. */
+  fields: Fields;
   patient_ref: string;
   eye: Eye;
   /** The day on which it was taken: 2024-03-17. */
@@ -20,6 +30,8 @@ export interface Details extends PixelTexts, TextDetails, AskedTexts {
 }
 
 export const NO_DETAILS: Details = {
+  modality: "",
+  fields: {},
   patient_ref: "",
   eye: "",
   acquired: "",
@@ -53,7 +65,7 @@ export interface Upload {
 }
 
 export function isEmpty(details: Details): boolean {
-  return Object.values(details).every((value: string) => value.trim() === "");
+  return entriesOf(details).every(([, value]) => value.trim() === "");
 }
 
 /** Whether there are details other than patient, eye and day. */
@@ -65,11 +77,17 @@ export function hasMore(details: Details): boolean {
 export function formOf(file: File, details: Details): FormData {
   const form = new FormData();
   form.append("image", file, file.name || UNNAMED);
-  for (const [name, value] of Object.entries(details) as [string, string][]) {
+  for (const [name, value] of entriesOf(details)) {
     const text = (sizes.includes(name) ? withPoint(value, PIXEL_UM) : value).trim();
     if (text) form.append(name, text);
   }
   return form;
+}
+
+/** The details by the names of the form's fields; those of the modality as `fields.view`. */
+function entriesOf({ fields, ...details }: Details): [string, string][] {
+  const own = Object.entries(fields).map(([name, value]): [string, string] => [`fields.${name}`, value]);
+  return [...(Object.entries(details) as [string, string][]), ...own];
 }
 
 /** Where the entered details differ from the known ones, until the user has decided which count. */
@@ -90,6 +108,30 @@ export function admitted(uploads: Upload[]): Upload[] {
 /** Whether there is nothing left to do with it. */
 export function isOver(upload: Upload): boolean {
   return upload.state === "done" && undecided(upload).length === 0;
+}
+
+/** Whether the server asks of which modality the file is. */
+export function asksModality({ state, problem }: Upload): boolean {
+  const code = problem?.code ?? "";
+  return state === "refused" && (code === MODALITY_UNCLEAR || code === OTHER_MODALITY);
+}
+
+/** The modalities as one of which a file that the server asks about can be sent, which it names. */
+export function choicesOf({ problem }: Upload, modalities: readonly Modality[]): Modality[] {
+  return modalities.filter(({ name }) => problem?.fields["modality"]?.includes(name));
+}
+
+/** What the server asks about the modality of a file, or says against it. */
+export function askedInWords(upload: Upload, modalities: readonly Modality[]): string {
+  const [only, ...others] = choicesOf(upload, modalities);
+  if (upload.problem?.code === MODALITY_UNCLEAR) return texts.upload.unclear;
+  return only && others.length === 0 ? texts.upload.other(only.title) : (upload.problem?.message ?? "");
+}
+
+/** What goes with a choice of modality: what only the one before had is taken away. */
+export function ofModality(name: string, modalities: readonly Modality[]): Partial<Details> {
+  const chosen = modalities.find((modality) => modality.name === name);
+  return { modality: name, fields: {}, ...(chosen?.eye === false && { eye: "" as Eye }) };
 }
 
 /** Whether it was refused for something that was entered with it, or wasn't, rather than for the file. */

@@ -3,6 +3,7 @@ import { type KeyboardEvent, memo, type PointerEvent, useEffect, useMemo, useRef
 
 import { usePicture } from "../api/pictures";
 import type { Scan, Volume } from "../api/types";
+import { useTexts } from "../common/useTexts";
 import { onceDecoded, showColoured } from "../drawing/canvas/pictures";
 import { texts } from "../texts";
 import { stripsOf } from "./eyeMap";
@@ -29,6 +30,7 @@ interface Props {
 /** The eye from the front, with the line of each B-scan; a place on it leads to the nearest B-scan. */
 export function EnFace({ volume, scans, stack, revealed }: Props) {
   const [heat, setHeat] = useState(false);
+  const words = useTexts(volume.modality).volume;
   const index = useIndex(stack);
   const picture = usePicture(volume.enface);
   const [pixels, setPixels] = useState<ImageData | null>(null);
@@ -71,12 +73,12 @@ export function EnFace({ volume, scans, stack, revealed }: Props) {
         style={{ aspectRatio: `${ground.width} / ${ground.height}` }}
         role="slider"
         tabIndex={0}
-        aria-label={volume.enface ? texts.volume.enface : texts.volume.schematic}
+        aria-label={volume.enface ? words.enface : words.schematic}
         aria-orientation="vertical"
         aria-valuemin={1}
         aria-valuemax={stack.count}
         aria-valuenow={index + 1}
-        aria-valuetext={texts.volume.place((scans[index]?.volume?.place ?? 0) + 1, volume.count)}
+        aria-valuetext={words.place((scans[index]?.volume?.place ?? 0) + 1, volume.count)}
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);
           choose(event);
@@ -91,14 +93,14 @@ export function EnFace({ volume, scans, stack, revealed }: Props) {
           <Current line={ground.lines[index] ?? null} />
         </svg>
       </div>
-      {!located && <Text size="xs">{texts.volume.notLocated}</Text>}
-      {!volume.enface && <Text size="xs">{texts.volume.noEnface}</Text>}
+      {!located && <Text size="xs">{words.notLocated}</Text>}
+      {!volume.enface && <Text size="xs">{words.noEnface}</Text>}
       {revealed && located && (
         <Group mt={6} justify="center">
           <Switch
             size="sm"
-            label={texts.volume.eyeMap}
-            description={heat ? texts.volume.eyeMapHelp : undefined}
+            label={words.eyeMap}
+            description={heat ? words.eyeMapHelp : undefined}
             checked={heat}
             onChange={(event) => setHeat(event.currentTarget.checked)}
           />

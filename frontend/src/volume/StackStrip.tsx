@@ -3,7 +3,7 @@ import { IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { type CSSProperties, memo, type PointerEvent, type ReactNode, useId } from "react";
 
 import type { BScan, Volume } from "../api/types";
-import { texts } from "../texts";
+import { useTexts } from "../common/useTexts";
 import classes from "./Stack.module.css";
 import { type Stack, useIndex } from "./useStack";
 
@@ -21,7 +21,8 @@ interface Props {
  * All B-scans of a volume as bars, as high as they are urgent, filled, hatched or hollow by how far the model has
  * answered; and where in the stack one is.
  */
-export function StackStrip({ volume: { bscans, count }, stack, revealed }: Props) {
+export function StackStrip({ volume: { bscans, count, modality }, stack, revealed }: Props) {
+  const words = useTexts(modality).volume;
   const hatch = useId();
   const index = useIndex(stack);
   const current = bscans[index];
@@ -35,17 +36,17 @@ export function StackStrip({ volume: { bscans, count }, stack, revealed }: Props
   return (
     <div className={classes.strip} data-testid="strip">
       <Group gap={4} wrap="nowrap" mb={4}>
-        <Leaf label={texts.volume.before} disabled={index === 0} onClick={() => stack.step(-1)}>
+        <Leaf label={words.before} disabled={index === 0} onClick={() => stack.step(-1)}>
           <IconChevronLeft size={18} aria-hidden />
         </Leaf>
         <Text size="sm" className={classes.place} data-testid="place">
-          {texts.volume.place(place + 1, count)}
+          {words.place(place + 1, count)}
         </Text>
-        <Leaf label={texts.volume.after} disabled={index === stack.count - 1} onClick={() => stack.step(1)}>
+        <Leaf label={words.after} disabled={index === stack.count - 1} onClick={() => stack.step(1)}>
           <IconChevronRight size={18} aria-hidden />
         </Leaf>
         <Text size="xs" c="dimmed" ml="auto" visibleFrom="sm">
-          {revealed && texts.volume.legend}
+          {revealed && words.legend}
         </Text>
       </Group>
       <svg
@@ -70,8 +71,8 @@ export function StackStrip({ volume: { bscans, count }, stack, revealed }: Props
         value={index + 1}
         onChange={(at) => stack.goTo(at - 1)}
         label={null}
-        thumbLabel={texts.volume.slider}
-        thumbValueText={current && texts.volume.valueText(current, count)}
+        thumbLabel={words.slider}
+        thumbValueText={current && words.valueText(current, count)}
       />
     </div>
   );

@@ -1,6 +1,7 @@
 import { Button, Text } from "@mantine/core";
 
 import type { Volume, VolumeAnswer as Answer } from "../api/types";
+import { useTexts } from "../common/useTexts";
 import { StateBadge } from "../common/StateBadge";
 import { Section } from "../reading/Section";
 import { texts } from "../texts";
@@ -11,9 +12,10 @@ import { type Stack, useIndex } from "./useStack";
 export function VolumeAnswer({ volume, stack }: { volume: Volume; stack: Stack }) {
   const { answer, bscans, gaps, statuses, count } = volume;
   const index = useIndex(stack);
+  const words = useTexts(volume.modality).volume;
   const named = answer ? bscans.findIndex(({ place }) => place === answer.place) : -1;
   return (
-    <Section title={texts.volume.answer} testid="volume-answer">
+    <Section title={words.answer} testid="volume-answer">
       {answer?.state && (
         <>
           <StateBadge state={answer.state} size={18} />
@@ -22,25 +24,25 @@ export function VolumeAnswer({ volume, stack }: { volume: Volume; stack: Stack }
           </Text>
         </>
       )}
-      {statuses.queued > 0 && <Text size="sm">{texts.volume.waiting(statuses.queued, count)}</Text>}
-      {statuses.failed > 0 && <Text size="sm">{texts.volume.failed(statuses.failed)}</Text>}
+      {statuses.queued > 0 && <Text size="sm">{words.waiting(statuses.queued, count)}</Text>}
+      {statuses.failed > 0 && <Text size="sm">{words.failed(statuses.failed)}</Text>}
       {answer && (
         <ul className={classes.counts} data-testid="volume-counts">
           {counted(answer).map(([said, count]) => (
             <li key={said}>
-              <Text size="sm">{texts.volume.said(said, count)}</Text>
+              <Text size="sm">{words.said(said, count)}</Text>
             </li>
           ))}
         </ul>
       )}
       {gaps.map(({ place, reason }) => (
         <Text size="sm" key={place}>
-          {texts.volume.gap(place + 1, reason)}
+          {words.gap(place + 1, reason)}
         </Text>
       ))}
       {answer && named >= 0 && named !== index && (
         <Button size="compact-sm" variant="subtle" mt={4} onClick={() => stack.goTo(named)}>
-          {texts.volume.toNamed(answer.place + 1)}
+          {words.toNamed(answer.place + 1)}
         </Button>
       )}
     </Section>

@@ -4,7 +4,7 @@ import { IconAdjustmentsHorizontal, IconSearch, IconX } from "@tabler/icons-reac
 import { useState } from "react";
 
 import { useBlindReading, useMay } from "../api/accounts";
-import { useOptions } from "../api/options";
+import { useModalities, useOptions } from "../api/options";
 import { texts } from "../texts";
 import type { FilterName, Filters } from "./filters";
 import classes from "./WorklistPage.module.css";
@@ -13,7 +13,10 @@ const TYPING_PAUSE_MS = 300;
 
 /** Order, search and filters of the list. */
 export function FilterBar({ filters }: { filters: Filters }) {
-  const labels = useOptions()?.labels ?? [];
+  const modalities = useModalities();
+  const given = filters.get("modality");
+  const chosen = modalities.filter(({ name }) => name === given || given === "");
+  const labels = useOptions(given)?.labels ?? [];
   const [opened, { toggle }] = useDisclosure(filters.narrowed);
   const mayKnowPatients = useMay("may_see_patients");
   const reads = useMay("may_read");
@@ -82,7 +85,14 @@ export function FilterBar({ filters }: { filters: Filters }) {
           {!blind && choice("state", texts.worklist.answer, texts.common.states)}
           {!blind && choice("withdrawn", texts.worklist.version, texts.worklist.withdrawn)}
           {choice("status", texts.worklist.status, texts.worklist.statuses)}
-          {choice("eye", texts.worklist.eye, texts.common.eyes)}
+          {modalities.length > 1 &&
+            choice(
+              "modality",
+              texts.worklist.modality,
+              Object.fromEntries(modalities.map(({ name, title }) => [name, title])),
+            )}
+          {(chosen.some(({ eye }) => eye) || filters.get("eye") !== "") &&
+            choice("eye", texts.worklist.eye, texts.common.eyes)}
           {reads && choice("unread", texts.worklist.reading, texts.worklist.unread)}
           {filters.narrowed && (
             <Button variant="subtle" size="sm" onClick={filters.clear}>

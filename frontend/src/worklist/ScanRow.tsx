@@ -8,6 +8,8 @@ import { useScan } from "../api/scans";
 import type { Scan } from "../api/types";
 import { formatTime } from "../common/format";
 import { LeadingAnswer } from "../common/LeadingAnswer";
+import { useTexts } from "../common/useTexts";
+import { ModalityTag } from "../common/ModalityTag";
 import { Thumbnail } from "../common/Thumbnail";
 import { Urgency } from "../common/Urgency";
 import { texts } from "../texts";
@@ -39,6 +41,7 @@ export const ScanRow = memo(function ScanRow({
   const waits = listed.status === "queued";
   const { data: polled } = useScan(waits ? listed.id : null);
   const scan = (waits && polled) || listed;
+  const words = useTexts(scan.modality).worklist;
   const name = scan.patient_ref || (knowsPatients ? texts.worklist.noPatient : texts.worklist.unnamed);
   const address = `/scans/${scan.id}${query && `?from=${encodeURIComponent(query)}`}`;
   const open = ({ target }: { target: EventTarget }) => {
@@ -74,7 +77,8 @@ export const ScanRow = memo(function ScanRow({
           {scan.eye && ` · ${texts.common.eyesShort[scan.eye]}`}
         </Link>
         <Text size="xs" c="dimmed" truncate>
-          {[scan.volume && texts.worklist.volume(scan.volume.count), scan.note].filter(Boolean).join(" · ")}
+          <ModalityTag name={scan.modality} />{" "}
+          {[scan.volume && words.volume(scan.volume.count), scan.note].filter(Boolean).join(" · ")}
         </Text>
       </div>
       <div role="cell" className={classes.answer}>

@@ -11,6 +11,7 @@ export const NAMES = [
   "state",
   "withdrawn",
   "status",
+  "modality",
   "eye",
   "unread",
   "patient_ref",

@@ -76,6 +76,10 @@ class Result:
     software: str
     eye: str = ""
     """OD or OS."""
+    modality: Coded | None = None
+    """What kind of picture its source is."""
+    region: Coded | None = None
+    """The part of the body that it shows."""
 
     def uid(self, *parts: str) -> UID:
         """An identifier that is the same each time (PS3.5, B.2)."""

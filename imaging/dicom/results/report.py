@@ -30,8 +30,6 @@ DCM, SCT = "DCM", "SCT"
 ENGLISH = Coded("en", "RFC5646", "English")
 RIGHT, LEFT = Coded("24028007", SCT, "Right"), Coded("7771000", SCT, "Left")
 SIDE = {"OD": RIGHT, "OS": LEFT}
-RETINA = Coded("5665001", SCT, "Retina")
-OPHTHALMIC_TOMOGRAPHY = Coded("OPT", DCM, "Ophthalmic Tomography")
 NO_UNITS = Coded("1", "UCUM", "no units")
 SQUARE_MILLIMETRES = Coded("mm2", "UCUM", "square millimeter")
 PROBABILITY = Coded("122157", DCM, "Probability")
@@ -129,7 +127,11 @@ def _content(result: Result, reading: Reading) -> list[Dataset]:
         _text(CONTEXT, _dcm("121013", "Device Observer Name"), MODEL),
         _text(CONTEXT, _dcm("121014", "Device Observer Manufacturer"), MANUFACTURER),
         _text(CONTEXT, _dcm("121015", "Device Observer Model Name"), f"{MODEL} {result.software}"),
-        _code(MODIFIER, _dcm("121058", "Procedure reported"), OPHTHALMIC_TOMOGRAPHY),
+        *(
+            [_code(MODIFIER, _dcm("121058", "Procedure reported"), result.modality)]
+            if result.modality
+            else []
+        ),
         _image_library(result),
         _under(
             CONTAINS,
@@ -145,7 +147,7 @@ def _image_library(result: Result) -> Dataset:
 
 
 def _group(result: Result, group: Group) -> Dataset:
-    """A measurement group, of the retina of the eye."""
+    """A measurement group, of the part of the body that is seen."""
     content = [
         _text(CONTEXT, _dcm("112039", "Tracking Identifier"), group.name),
         _uid(CONTEXT, _dcm("112040", "Tracking Unique Identifier"), result.uid("group", group.name)),
@@ -160,10 +162,11 @@ def _group(result: Result, group: Group) -> Dataset:
         content.append(_text(MODIFIER, _dcm("111001", "Algorithm Name"), group.algorithm.name))
         content.append(_text(MODIFIER, _dcm("111003", "Algorithm Version"), group.algorithm.version))
         content.append(_text(MODIFIER, _dcm("111002", "Algorithm Parameters"), group.algorithm.parameters))
-    site = _code(MODIFIER, Coded("363698007", SCT, "Finding Site"), RETINA)
-    if result.eye in SIDES:
-        site.ContentSequence = [_code(MODIFIER, Coded("272741003", SCT, "Laterality"), SIDE[result.eye])]
-    content.append(site)
+    if result.region is not None:
+        site = _code(MODIFIER, Coded("363698007", SCT, "Finding Site"), result.region)
+        if result.eye in SIDES:
+            site.ContentSequence = [_code(MODIFIER, Coded("272741003", SCT, "Laterality"), SIDE[result.eye])]
+        content.append(site)
     content += [_image(source, Coded("260753009", SCT, "Source")) for source in _sources(result, group)]
     content += [_number(measured) for measured in group.measured]
     content += [_code(CONTAINS, asked, said) for asked, said in group.evaluations]

@@ -33,7 +33,6 @@ SERIES_NUMBERS = {"regions": 9102, "heat map": 9103}
 ABNORMAL = Coded("49755003", "SCT", "Morphologically Abnormal Structure")
 SEGMENTATION = Coded("113076", "DCM", "Segmentation")
 SOURCE_IMAGE = Coded("121322", "DCM", "Source image for image processing operation")
-RETINA = Coded("5665001", "SCT", "Retina")
 MAX_FRACTION = 255
 SEGMENT_POINTERS = ((0x0062000B, 0x0062000A, "Segment"), (0x00209057, 0x00209111, "Place"))
 """By what frames are counted: the segment's number, and the place in the stack of B-scans."""
@@ -98,7 +97,7 @@ def _begun(result: Result, segments: Sequence[Segment], name: str, label: str) -
     data.ContentLabel, data.ContentDescription, data.ContentCreatorName = label, "", None
     data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
     data.Rows, data.Columns, data.NumberOfFrames = rows, columns, len(_masks(segments))
-    data.SegmentSequence = [_segment(number, segment) for number, segment in enumerate(segments, 1)]
+    data.SegmentSequence = [_segment(result, number, segment) for number, segment in enumerate(segments, 1)]
     _dimensions(result, data, name)
     data.SharedFunctionalGroupsSequence = [_shared(result)]
     data.PerFrameFunctionalGroupsSequence = [
@@ -123,15 +122,16 @@ def _sources(result: Result, segments: Sequence[Segment]) -> list[Source | None]
     return [result.origin.sources[place] for place in places]
 
 
-def _segment(number: int, segment: Segment) -> Dataset:
+def _segment(result: Result, number: int, segment: Segment) -> Dataset:
     made = item(
         SegmentNumber=number,
         SegmentLabel=shortened(segment.name) or "-",
         SegmentedPropertyCategoryCodeSequence=[ABNORMAL.item()],
         SegmentedPropertyTypeCodeSequence=[segment.kind.item()],
-        AnatomicRegionSequence=[RETINA.item()],
         SegmentAlgorithmType="AUTOMATIC" if segment.algorithm else "MANUAL",
     )
+    if result.region is not None:
+        made.AnatomicRegionSequence = [result.region.item()]
     if segment.algorithm:
         made.SegmentAlgorithmName = shortened(segment.algorithm)
     if segment.description:
@@ -155,9 +155,9 @@ def _dimensions(result: Result, data: FileDataset, name: str) -> None:
 
 def _shared(result: Result) -> Dataset:
     """What all frames have alike: which eye, where it is known."""
-    if result.eye not in SIDES:
+    if result.eye not in SIDES or result.region is None:
         return Dataset()
-    anatomy = item(FrameLaterality=SIDES[result.eye], AnatomicRegionSequence=[RETINA.item()])
+    anatomy = item(FrameLaterality=SIDES[result.eye], AnatomicRegionSequence=[result.region.item()])
     return item(FrameAnatomySequence=[anatomy])
 
 

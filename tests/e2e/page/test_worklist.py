@@ -181,6 +181,6 @@ def test_who_has_no_scan_is_told_what_to_do(enter: Visitor, clinic: Clinic) -> N
     window = enter("newcomer").open()
 
     empty = window.page.get_by_test_id("empty")
-    expect(empty).to_contain_text("Drop OCT scans anywhere on this page")
+    expect(empty).to_contain_text("Drop scans anywhere on this page")
     empty.get_by_role("button", name="Upload").click()
     expect(window.page.get_by_role("dialog", name="Upload scans")).to_be_visible()

@@ -34,6 +34,8 @@ from tests.volume_files import SERIES, STUDY, bscans, opt, secondary_capture
 
 WIDTH, HEIGHT = 67, 51
 """So that a frame's bits end within a byte."""
+TOMOGRAPHY = Coded("OPT", "DCM", "Ophthalmic Tomography")
+RETINA = Coded("5665001", "SCT", "Retina")
 WHOSE = {
     "PatientID": "P-17",
     "PatientName": "Åström^Zoë",
@@ -90,7 +92,8 @@ SOURCES: dict[str, Callable[[], Origin | None]] = {
 
 
 def result(origin: Origin, key: str = "k", eye: str = "OS") -> Result:
-    return Result(origin, "an eye", key, datetime(2024, 3, 2, 12, 0, tzinfo=UTC), "0.2.0", eye)
+    when = datetime(2024, 3, 2, 12, 0, tzinfo=UTC)
+    return Result(origin, "an eye", key, when, "0.2.0", eye, TOMOGRAPHY, RETINA)
 
 
 @pytest.fixture(params=SOURCES, scope="module")

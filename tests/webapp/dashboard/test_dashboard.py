@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.webapp.conftest import Clients, Predicted
+from tests.webapp.x_rays import as_x_ray
 from webapp.accounts.models import User
 from webapp.dashboard import intervals
 from webapp.reviews import reading
@@ -34,8 +35,8 @@ def test_scans_labels_queue_and_latency(clinician: User, predicted: Predicted, a
 
     assert [day["count"] for day in found["scans_per_day"]] == [0, 0, 0, 0, 1, 0, 3]
     assert found["labels"] == [
-        {"label": "CNV", "count": 2, "doubtful": 0},
-        {"label": "DME", "count": 1, "doubtful": 0},
+        {"modality": "oct", "label": "CNV", "count": 2, "doubtful": 0},
+        {"modality": "oct", "label": "DME", "count": 1, "doubtful": 0},
     ]
     assert (found["queue"]["queued"], found["queue"]["predicted"], found["queue"]["failed"]) == (1, 3, 0)
     assert found["queue"]["oldest_queued"] is not None
@@ -125,7 +126,7 @@ def test_in_de_identified_data_nothing_depends_on_days(
 
     assert (found["scans_per_day"], found["queue"]["oldest_queued"]) == ([], None)
     assert (
-        found["labels"] == [{"label": "CNV", "count": 1, "doubtful": 0}]
+        found["labels"] == [{"modality": "oct", "label": "CNV", "count": 1, "doubtful": 0}]
         and found["verdicts"][0]["agree"] == 1
     )
     assert found | {"days": 0} == shown(api, researcher, days=366) | {"days": 0}
@@ -141,3 +142,47 @@ def test_a_span_that_makes_no_sense_is_named(clinician: User, api: Clients, days
 
 def test_nobody_looks_without_signing_in(db: None, api: Clients) -> None:
     assert api(None).get(DASHBOARD).status_code == 401
+
+
+def test_each_modality_is_counted_apart(
+    clinician: User, colleague: User, predicted: Predicted, api: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intervals, "LEAST_SCANS", 1)
+    eyes = [predicted(clinician, "NORMAL"), predicted(clinician, "NORMAL")]
+    chests = [as_x_ray(predicted(clinician), label) for label in ("NORMAL", "PNEUMONIA")]
+    for scan in (*eyes, *chests):
+        for reader in (clinician, colleague):
+            reading.record(scan, reader, "agree")
+
+    found = shown(api, clinician)
+
+    assert {(line["modality"], line["label"]): line["count"] for line in found["labels"]} == {
+        ("oct", "NORMAL"): 2,
+        ("chest-xray", "NORMAL"): 1,
+        ("chest-xray", "PNEUMONIA"): 1,
+    }
+    assert {(line["modality"], line["label"]): line["agree"] for line in found["verdicts"]} == {
+        ("oct", "NORMAL"): 4,
+        ("chest-xray", "NORMAL"): 2,
+        ("chest-xray", "PNEUMONIA"): 2,
+    }
+    # Of eyes alone, all of which are normal, kappa is not defined; chests must not lend it a sense.
+    fleiss = {line["modality"]: (line["scans"], line["kappa"]) for line in found["fleiss"]}
+    assert fleiss == {"oct": (2, None), "chest-xray": (2, 1)}
+    assert {line["modality"] for line in found["cohen"]} == {"oct", "chest-xray"}
+    assert [line["modality"] for line in found["states_per_modality"]] == ["chest-xray", "oct"]
+
+
+def test_the_dashboard_may_be_of_one_modality(clinician: User, predicted: Predicted, api: Clients) -> None:
+    predicted(clinician)
+    reading.record(as_x_ray(predicted(clinician)), clinician, "agree")
+
+    found = shown(api, clinician, modality="chest-xray")
+
+    assert [line["label"] for line in found["labels"]] == ["PNEUMONIA"]
+    assert sum(day["count"] for day in found["scans_per_day"]) == 1
+    assert [line["modality"] for line in found["verdicts"]] == ["chest-xray"]
+    assert found["queue"]["predicted"] == 1
+    refused = api(clinician).get(DASHBOARD, {"modality": "brain"})
+    assert refused.status_code == 400
+    assert "There are: oct" in refused.json()["error"]["fields"]["modality"][0]

@@ -17,6 +17,7 @@ from PIL import Image
 
 import cli
 from tests.webapp.conftest import Clients, Predicted
+from tests.webapp.x_rays import as_x_ray
 from training.data.reading import read_scans
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
@@ -352,3 +353,36 @@ def test_what_is_wrong_is_named(
     answer = api(clinician).post(f"{EXPORTS}?{query}", body, format="json")
     assert answer.status_code == 400, answer.content
     assert {name.split(".")[0] for name in answer.json()["error"]["fields"]} == {field}
+
+
+def test_each_scan_says_its_modality_and_the_fields_that_this_has(
+    scan: Scan, clinician: User, researcher: User, predicted: Predicted, api: Clients
+) -> None:
+    as_x_ray(predicted(clinician), view="AP", age_group="child")
+
+    x_ray, oct_scan = sorted(rows(exported(api, researcher, "csv")), key=lambda row: row["modality"])
+
+    assert (x_ray["modality"], x_ray["field_view"], x_ray["field_age_group"]) == ("chest-xray", "AP", "child")
+    assert (oct_scan["modality"], oct_scan["field_view"]) == ("oct", "")
+    assert (oct_scan["probability_PNEUMONIA"], x_ray["probability_PNEUMONIA"]) == ("", "0.8")
+    (only,) = rows(exported(api, researcher, "csv", "modality=chest-xray"))
+    assert only["scan"] == x_ray["scan"]
+
+
+def test_folders_hold_each_modality_apart_with_a_manifest_of_its_own(
+    clinician: User, administrator: User, researcher: User, predicted: Predicted, api: Clients
+) -> None:
+    for scan in (predicted(clinician, "NORMAL"), as_x_ray(predicted(clinician), "NORMAL", view="PA")):
+        reading.settle(scan, administrator, "NORMAL")
+
+    files = unpacked(exported(api, researcher, "folders", with_text=True))
+    folders = {name.rpartition("/")[0] for name in files if name.endswith(".png")}
+    assert folders == {"oct/NORMAL", "chest-xray/NORMAL"}
+    (of_x_ray,) = rows(files["chest-xray/manifest.csv"])
+    assert f"chest-xray/{of_x_ray['file']}" in files
+    assert of_x_ray["view"] == "PA" and "eye" not in of_x_ray
+    (of_oct,) = rows(files["oct/manifest.csv"])
+    assert "eye" in of_oct and "view" not in of_oct
+
+    alone = unpacked(exported(api, researcher, "folders", "modality=chest-xray", with_text=True))
+    assert {"manifest.csv", f"{of_x_ray['file']}"} <= set(alone)

@@ -10,6 +10,7 @@ from fhir.resources.R4B.bundle import Bundle
 
 from modalities.guideline import GuidelineError
 from tests.webapp.conftest import Clients
+from tests.webapp.x_rays import as_x_ray
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.reviews import reading
@@ -153,3 +154,21 @@ def test_a_guideline_that_was_broken_meanwhile_leaves_codes_out(
     monkeypatch.setattr("webapp.fhir.terms.guideline", broken)
     answer = observed(resources(api, clinician, scan), "What the model says")
     assert answer["valueCodeableConcept"] == {"text": "CNV"}
+
+
+def test_another_modality_is_coded_as_its_profile_says(
+    api: Clients, clinician: User, predicted: Predicted
+) -> None:
+    scan = as_x_ray(predicted(clinician, eye="OD"))
+
+    kinds = resources(api, clinician, scan)
+
+    (report,) = kinds["DiagnosticReport"]
+    assert report["code"]["text"] == "Reading of a chest X-ray scan"
+    (study,) = kinds["ImagingStudy"]
+    (series,) = study["series"]
+    assert (series["modality"]["code"], series["modality"]["display"]) == ("CR", "Computed Radiography")
+    assert series["bodySite"]["code"] == "51185008" and "laterality" not in series
+    answer = observed(kinds, "What the model says")
+    assert answer["bodySite"]["text"] == "Thoracic structure"
+    assert any("not for use with patients" in note["text"] for note in answer["note"])

@@ -23,6 +23,7 @@ from tests.webapp.pacs.conftest import (
     SeveralPictures,
     picture,
 )
+from tests.webapp.x_rays import as_x_ray
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
 from webapp.origins.models import DicomOrigin
@@ -216,3 +217,25 @@ def test_a_volume_for_a_health_record_names_the_study_that_it_came_from(
     ]
     assert len(said["component"]) == len(scans)
     assert STUDY not in json.dumps(resources[researcher])
+
+
+@needs_dciodvfy
+@pytest.mark.parametrize("what", ["sr", "seg", "heatmap", "pdf"])
+def test_results_of_another_modality_name_its_part_of_the_body(
+    what: str, clinician: User, dicom_scan: OnePicture, api: Clients, tmp_path: Path
+) -> None:
+    scan = as_x_ray(dicom_scan(clinician, picture(Modality="DX")))
+    draw(api, clinician, scan, "PNEUMONIA")
+
+    answer = api(clinician).get(f"/api/v1/scans/{scan.pk}/dicom/{what}/")
+
+    assert answer.status_code == 200, answer.content
+    assert errors(answer.content, tmp_path) == []
+    data = pydicom.dcmread(io.BytesIO(answer.content))
+    said = texts(data)
+    if what != "pdf":
+        assert "Chest" in said and "Retina" not in said
+    if what == "sr":
+        # The file says what kind of radiography it is.
+        assert "Digital Radiography" in said and "Left" not in said
+        assert any("not for use with patients" in one for one in said)

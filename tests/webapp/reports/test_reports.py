@@ -9,6 +9,7 @@ import pytest
 from tests.deployment import as_image
 from tests.webapp.conftest import Clients, Predicted
 from tests.webapp.report_text import report_text
+from tests.webapp.x_rays import as_x_ray
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
@@ -143,3 +144,25 @@ report = Report(title="OCT 망막", made="for clara", image=image.getvalue(), ov
 with ThreadPoolExecutor(8) as pool:
     list(pool.map(lambda _: pdf(report, datetime.now(timezone.utc)), range(8)))
 """
+
+
+def test_a_report_of_another_modality_has_its_words_units_and_fields(
+    clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    scan = as_x_ray(predicted(clinician, micrometres_x="143", micrometres_y="143"), view="PA")
+    Annotation.objects.create(scan=scan, author=clinician, selector=CALIPER, label="PNEUMONIA")
+
+    text = report_text(api, clinician, scan)
+
+    for expected in (
+        "Chest X-ray",
+        "PNEUMONIA, confidence 80%",
+        "PA (from behind)",
+        "0.143 × 0.143 mm",
+        # 50 pixels of 143 micrometres.
+        "caliper PNEUMONIA, 7.2 mm (50.0 px)",
+        "not for use with patients",
+    ):
+        assert expected in text, expected
+    for other in ("Eye", "B-scan", "µm", "OCT", "Age group"):
+        assert other not in text, other

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.webapp.conftest import Clients, Predicted
+from tests.webapp.x_rays import as_x_ray
 from webapp.accounts.models import User
 from webapp.scans.models import Disclosure, Scan
 from webapp.volumes import follow_up
@@ -104,3 +105,15 @@ def test_from_who_reads_blind_each_answer_is_hidden_until_their_verdict(
     given = api(reader).post(f"/api/v1/scans/{scan.pk}/review/", {"label": "CNV"})
     assert given.json()["blind"] is True
     assert [each["answer_hidden"] for each in line(api, reader, scan)["scans"]] == [False, True]
+
+
+def test_a_modality_without_eyes_is_followed_by_patient_and_apart_from_others(
+    predicted: Predicted, clinician: User, api: Clients
+) -> None:
+    x_rays = [as_x_ray(predicted(clinician, patient_ref="P-1")) for _ in range(2)]
+    predicted(clinician, **OF_EYE)
+
+    found = line(api, clinician, x_rays[0])
+
+    assert found["missing"] == []
+    assert [each["id"] for each in found["scans"]] == [str(each.pk) for each in x_rays]

@@ -28,15 +28,6 @@ export function windowOf(level: number, width: number, reach = REACH): GreyWindo
   return { level: within(level, reach.level), width: within(width, reach.width) };
 }
 
-/** Windows to begin with, by their names among the texts. */
-export const PRESETS = {
-  file: FULL_WINDOW,
-  dark: { level: 52, width: 104 },
-  bright: { level: 185, width: 140 },
-  soft: { level: 127.5, width: 400 },
-} as const satisfies Record<string, GreyWindow>;
-export type Preset = keyof typeof PRESETS;
-
 /** Decoded pictures, those that were used last at the end; a volume is leafed through without decoding it anew. */
 const decoded = new Map<Blob, ImageData>();
 /** How many bytes of decoded pictures are kept: a volume of 97 B-scans of 768 × 496 pixels. */

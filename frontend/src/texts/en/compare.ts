@@ -7,8 +7,9 @@ export const compare = {
   empty: "Choose two scans with the same patient reference in the worklist, then press Compare.",
   noOthers: "There is no other scan with this patient reference.",
   open: "Open",
+  otherModalities: "These scans are of different modalities.",
   otherEyes: "These scans show different eyes.",
   otherPatients: "These scans have different patient references.",
   keys: "Arrow keys move the picture; plus, minus and 0 zoom.",
-  scan: (time: string, eye: string) => (eye ? `${time}, ${eye}` : time),
+  scan: (...facts: string[]) => facts.filter(Boolean).join(", "),
 };

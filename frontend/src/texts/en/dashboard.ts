@@ -1,6 +1,8 @@
 export const dashboard = {
   title: "Dashboard",
   span: "Time span",
+  modality: "Modality",
+  allModalities: "All modalities",
   spans: { "7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year" },
   empty: "Nothing to count yet: upload a scan, and give a verdict.",
   scans: "Scans",
@@ -14,8 +16,8 @@ export const dashboard = {
   statesOf: (state: string, count: string) => `${state}: ${count}`,
   statesPerDay: "By day",
   statesOfDay: (date: string, states: string) => `${date}: ${states}`,
-  statesPer: { clinic: "Clinic", device: "Device" },
-  statesUnnamed: { clinic: "Without a clinic", device: "Device not known" },
+  statesPer: { modality: "Modality", clinic: "Clinic", device: "Device" },
+  statesUnnamed: { modality: "Not known", clinic: "Without a clinic", device: "Device not known" },
   statesUnknown: (count: string) =>
     `${count} more ${count === "1" ? "was" : "were"} predicted by versions of the model that give no state.`,
   noStates: "No prediction in this time has a state.",

@@ -4,6 +4,7 @@ import type { ScanChange } from "../../api/types";
 export const details: Record<keyof ScanChange, string> = {
   patient_ref: "Patient reference",
   eye: "Eye",
+  fields: "Fields of the modality",
   acquired: "Taken",
   note: "Note",
   micrometres_x: "Pixel width in µm",

@@ -1,4 +1,12 @@
-import type { Annotation } from "../../api/types";
+import type { Annotation, Modality } from "../../api/types";
+
+interface Length {
+  pixels: number;
+  /** Null where the size of a pixel is not known. */
+  micrometres: number | null;
+  /** In which it is shown. */
+  unit?: Modality["size_unit"] | undefined;
+}
 
 const kinds: Record<Annotation["shape"], string> = {
   box: "Box",
@@ -30,7 +38,7 @@ export const drawing = {
   windowLevel: "Level: the grey value in the middle",
   windowWidth: "Window: how many grey values are shown",
   resetWindow: "Reset (W)",
-  presets: { dark: "Dark parts", bright: "Bright parts", soft: "Soft" },
+  softWindow: "Soft",
   windowHelp: (isDeep: boolean) =>
     `${isDeep ? "In the file's own values of 16 bits. " : ""}The model's answer stays as it is: it has seen the picture as in the file.`,
   shapes: "Shapes",
@@ -58,10 +66,12 @@ export const drawing = {
   unfinished: "You have not finished the shape",
   sendNow: "Send now",
   conflict: "A shape was changed here and elsewhere. Both are kept: compare them and delete one.",
-  length: ({ pixels, micrometres }: { pixels: number; micrometres: number | null }) =>
-    micrometres === null
-      ? `${pixels.toFixed(1)} px`
-      : `${Math.round(micrometres)} µm (${pixels.toFixed(1)} px)`,
+  length: ({ pixels, micrometres, unit = "micrometres" }: Length) => {
+    const inPixels = `${pixels.toFixed(1)} px`;
+    if (micrometres === null) return inPixels;
+    if (unit === "micrometres") return `${Math.round(micrometres)} µm (${inPixels})`;
+    return `${(micrometres / 1000).toFixed(1)} mm (${inPixels})`;
+  },
   squarePixels: (pixels: string) => `${pixels} px²`,
   squareMillimetres: (millimetres: string) => `${millimetres} mm²`,
   measured: "How much was drawn",
@@ -69,18 +79,18 @@ export const drawing = {
     label: "Label",
     reader: "Reader",
     here: "Here",
-    onBscan: "This B-scan",
+    onBscan: "This {picture}",
     volume: "Volume",
   },
   you: "you",
-  onBscans: (count: number, all: number) => `on ${count} of ${all} B-scans`,
+  onBscans: (count: number, all: number) => `on ${count} of ${all} {pictures}`,
   cubic: (cubicMillimetres: string) => `${cubicMillimetres} mm³`,
   volumeHelp: (missing: number) =>
-    "The volume is the areas times the distance between B-scans. One without a shape counts as empty" +
+    "The volume is the areas times the distance between {pictures}. One without a shape counts as empty" +
     (missing === 0
       ? "."
       : `, and so ${missing === 1 ? "does the one that is" : `do the ${missing} that are`} missing.`),
-  noDistance: "There is no volume: the file does not say how far apart parallel B-scans are.",
+  noDistance: "There is no volume: the file does not say how far apart parallel {pictures} are.",
   noPixelSize: "There are no mm²: the size of a pixel is not known. It can be entered among the details.",
   tooMuch: "Too many shapes were drawn to be measured at once.",
   // For screen readers.
@@ -118,10 +128,10 @@ export const drawing = {
     nextWindow: "Next preset of brightness and contrast",
     heat: "Heat map on and off",
     findings: "Findings on and off",
-    leaf: "Previous and next B-scan",
-    ends: "First and last B-scan",
+    leaf: "Previous and next {picture}",
+    ends: "First and last {picture}",
     zoomInVolume: "Zoom",
-    copyOn: "Copy the selected shape, or all, to the next B-scan",
+    copyOn: "Copy the selected shape, or all, to the next {picture}",
     agree: "Choose Agree",
     disagree: "Choose Disagree and go to the right label (blind: to what you see)",
     unsure: "Choose Unsure",

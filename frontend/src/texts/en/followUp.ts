@@ -1,18 +1,26 @@
 export const followUp = {
   title: "Follow-up",
   open: "Follow-up",
-  of: (patient: string, eye: string) => `Follow-up of ${patient}, ${eye}`,
+  of: (patient: string, part: string) => `Follow-up of ${patient}, ${part}`,
   back: "Back to the scan",
-  line: "Scans and volumes of this eye over time",
-  volume: (count: number) => `Volume of ${count} B-scans`,
+  // A modality has pictures of an eye, or of a patient.
+  line: {
+    eye: "Scans and volumes of this eye over time",
+    patient: "Scans of this kind of this patient over time",
+  },
+  volume: (count: number) => `Volume of ${count} {pictures}`,
   scan: "Scan",
   left: "On the left",
   right: "On the right",
   show: { left: "Show on the left", right: "Show on the right" },
-  alone: "This is the only scan of this eye that you may see. There is nothing to compare it with.",
+  alone: {
+    eye: "This is the only scan of this eye that you may see. There is nothing to compare it with.",
+    patient:
+      "This is the only scan of this kind of this patient that you may see. There is nothing to compare it with.",
+  },
   missing: {
     both: "Without a patient reference and an eye, nothing else of the same eye can be found.",
-    patient_ref: "Without a patient reference, nothing else of the same eye can be found.",
+    patient_ref: "Without a patient reference, nothing else of the same patient can be found.",
     eye: "Unless it is known which eye this is, nothing else of it can be found.",
   },
   enter: "Enter it among the details",
@@ -20,9 +28,9 @@ export const followUp = {
   together: "Leaf and zoom together",
   heat: "Heat maps",
   byDistance:
-    "B-scans are put beside each other by their distance from the middle of each volume. The pictures are not registered: look whether vessels match.",
+    "{Pictures} are put beside each other by their distance from the middle of each volume. The pictures are not registered: look whether vessels match.",
   byShare:
-    "The files do not say how far apart parallel B-scans are, so B-scans stand beside each other by their share of the way through the volume.",
+    "The files do not say how far apart parallel {pictures} are, so {pictures} stand beside each other by their share of the way through the volume.",
   days: (days: number, isExact: boolean) => {
     if (days === 0 && isExact) return "on the same day";
     return `${isExact ? "" : "about "}${days === 1 ? "1 day" : `${days} days`} later`;
@@ -37,7 +45,7 @@ export const followUp = {
   noAnswer: "The model has not answered one of the two: its numbers there are not compared.",
   otherModel: (left: string, right: string) =>
     `Different versions of the model have answered (${left} and ${right}): part of the change may be theirs.`,
-  ofNamed: "Of the B-scans that stand for the volumes.",
+  ofNamed: "Of the {pictures} that stand for the volumes.",
   columns: { label: "Label", earlier: "Left", later: "Right", change: "Change" },
   points: "Change, points",
   unit: { cubic: "mm³", square: "mm²" },
@@ -45,7 +53,7 @@ export const followUp = {
   drawnBy: (label: string, reader: string) => `${label}, ${reader}`,
   nothingDrawn: "On neither was anything drawn that you may see.",
   notComparable:
-    "No change where an area or a volume is not known on both sides: it takes the size of a pixel and, for volumes, the distance of B-scans.",
-  bscan: "B-scan",
+    "No change where an area or a volume is not known on both sides: it takes the size of a pixel and, for volumes, the distance of {pictures}.",
+  bscan: "{Picture}",
   keys: "Page Up and Page Down, or the wheel, leaf; arrow keys move the picture; plus, minus and 0 zoom.",
 };

@@ -8,6 +8,7 @@ export const problems = {
   // Fields of the API, as the page calls them.
   fields: {
     image: "File",
+    modality: "Modality",
     ...details,
     micrometres_x: "Pixel width",
     micrometres_y: "Pixel height",

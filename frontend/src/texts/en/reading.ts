@@ -14,7 +14,7 @@ export const reading = {
   deleted: "The scan is deleted.",
   deleteVolumeAsk: "Delete this volume for good?",
   deleteVolumeHelp: (count: number) =>
-    `All ${count} B-scans are deleted with their predictions, drawings and verdicts, those of other readers, too.`,
+    `All ${count} {pictures} are deleted with their predictions, drawings and verdicts, those of other readers, too.`,
   volumeDeleted: "The volume is deleted.",
   queuedTitle: "Waiting for the model",
   queuedHelp: "The scan is stored. Its prediction appears here as soon as the model server has read it.",
@@ -152,6 +152,7 @@ export const reading = {
   detailsNotSaved: "You have not saved the details",
   saveAndGoOn: "Save and go on",
   fields: {
+    modality: "Modality",
     uploaded: "Uploaded",
     received: "Received",
     device: "Device",
@@ -163,5 +164,8 @@ export const reading = {
   received: (from: string, time: string) => `From ${from}, ${time}`,
   pixels: (width: number, height: number) => `${width} × ${height} pixels`,
   acquiredHelp: "A day, month or year, such as 2024-03-17 or 2024-03",
-  micrometres: (across: string, down: string) => `${across} × ${down} µm`,
+  pixelSize: {
+    micrometres: (across: string, down: string) => `${across} × ${down} µm`,
+    millimetres: (across: string, down: string) => `${across} × ${down} mm`,
+  },
 };

@@ -1,6 +1,6 @@
 export const shell = {
   product: "Retinote",
-  tagline: "Reads retinal OCT scans, shows why, and keeps your findings.",
+  tagline: "Reads medical scans, shows why, and keeps your findings.",
   signIn: "Sign in",
   signInAgain: "Sign in again",
   signInAgainHelp: "Your session has ended. Nothing on this page is lost. Sign in to go on.",

@@ -12,6 +12,13 @@ export const upload = {
   kinds: `${pictures}, up to 32 MB each; volumes as ${volumes}, up to 256 MB (${untried}: not tried on a real file yet, so compare with the device). Names in the files are removed. Details that you leave empty are taken from DICOM files.`,
   pick: "Drop scans here, paste them, or click to choose",
   patientHelp: "A code, not a name",
+  modality: "Modality",
+  modalityFound: "Found out",
+  modalityAsked: "Choose it",
+  unclear: "It does not show what kind of scan this is. Nothing is stored yet: choose its modality.",
+  other: (title: string) =>
+    `This looks like another kind of scan: ${title}. Nothing is stored yet. Is it the right file?`,
+  sendAgain: "Send again",
   acquired: "Taken on",
   unknown: "Not given",
   of: (field: string, file: string) => `${field} of ${file}`,
@@ -56,7 +63,7 @@ export const upload = {
   duplicate: "You have uploaded this file before.",
   openedAgain: "You have uploaded this file before: this is the earlier scan.",
   hidden: "Read. The model's answer is hidden until you have given your verdict.",
-  volume: (count: number) => `Volume of ${count} B-scans`,
+  volume: (count: number) => `Volume of ${count} {pictures}`,
   read: (answer: string) => `Read: ${answer}`,
   finallyRead: (label: string) => `Read by people: ${label}`,
 };

@@ -20,6 +20,7 @@ export const worklist = {
   version: "Model version",
   withdrawn: { true: "Withdrawn", false: "Not withdrawn" },
   status: "State",
+  modality: "Modality",
   eye: "Eye",
   reading: "Read by me",
   any: "Any",
@@ -42,7 +43,7 @@ export const worklist = {
   noPatient: "No reference",
   // For users who see no references at all.
   unnamed: "Scan",
-  volume: (count: number) => `Volume of ${count} B-scans`,
+  volume: (count: number) => `Volume of ${count} {pictures}`,
   choose: (name: string) => `Choose ${name}`,
   queued: "Waiting for the model",
   failed: "Can't be read",
@@ -62,7 +63,7 @@ export const worklist = {
   export: "Export",
   emptyTitle: "No scan yet",
   emptyHelp:
-    "Drop OCT scans anywhere on this page, paste one, or press Upload. The model answers within seconds.",
+    "Drop scans anywhere on this page, paste one, or press Upload. The model answers within seconds.",
   emptyResearcher: "Clinicians upload the scans. They appear here without patient references.",
   nothingTitle: "No scan matches",
   nothingHelp: "Try fewer words or filters.",

@@ -1,0 +1,55 @@
+/** Two modalities as the API describes them. */
+
+import type { Modality } from "../api/types";
+
+export const OCT: Modality = {
+  name: "oct",
+  title: "Retinal OCT",
+  picture: "B-scan",
+  volumes: true,
+  eye: true,
+  labels: [
+    { name: "AMD", title: "age-related macular degeneration" },
+    { name: "NORMAL", title: "no disease that the model knows" },
+  ],
+  groups: [],
+  fields: [],
+  windows: [{ title: "Bright parts", low: 0.451, high: 1 }],
+  size_unit: "micrometres",
+  notes: [],
+  words: {},
+  formats: [],
+  model: "retina-oct",
+  urgencies: [],
+};
+
+export const CHEST: Modality = {
+  name: "chest-xray",
+  title: "Chest X-ray",
+  picture: "X-ray",
+  volumes: false,
+  eye: false,
+  labels: [
+    { name: "NORMAL", title: "no sign of pneumonia" },
+    { name: "PNEUMONIA", title: "pneumonia" },
+  ],
+  groups: [],
+  fields: [
+    {
+      name: "view",
+      title: "View",
+      choices: [
+        { value: "PA", title: "PA (from behind)" },
+        { value: "AP", title: "AP (from the front)" },
+      ],
+    },
+    { name: "age_group", title: "Age group", choices: [{ value: "child", title: "Child" }] },
+  ],
+  windows: [],
+  size_unit: "millimetres",
+  notes: ["A demonstration: not for use with patients."],
+  words: {},
+  formats: [],
+  model: "chest-xray",
+  urgencies: [],
+};
