@@ -16,6 +16,7 @@ const DETAILS_NEEDED = "details_needed";
 /** The server's codes where it can't tell the modality, or says that it is another: the reader is asked for it. */
 const MODALITY_UNCLEAR = "modality_unclear";
 const OTHER_MODALITY = "other_modality";
+const MODALITY_REFUSED = "modality_refused";
 
 /** The details of a scan as they are typed; a pixel's size in micrometres. */
 export interface Details extends PixelTexts, TextDetails, AskedTexts {
@@ -112,8 +113,9 @@ export function isOver(upload: Upload): boolean {
 
 /** Whether the server asks of which modality the file is. */
 export function asksModality({ state, problem }: Upload): boolean {
-  const code = problem?.code ?? "";
-  return state === "refused" && (code === MODALITY_UNCLEAR || code === OTHER_MODALITY);
+  return (
+    state === "refused" && [MODALITY_UNCLEAR, OTHER_MODALITY, MODALITY_REFUSED].includes(problem?.code ?? "")
+  );
 }
 
 /** The modalities as one of which a file that the server asks about can be sent, which it names. */
@@ -125,7 +127,10 @@ export function choicesOf({ problem }: Upload, modalities: readonly Modality[]):
 export function askedInWords(upload: Upload, modalities: readonly Modality[]): string {
   const [only, ...others] = choicesOf(upload, modalities);
   if (upload.problem?.code === MODALITY_UNCLEAR) return texts.upload.unclear;
-  return only && others.length === 0 ? texts.upload.other(only.title) : (upload.problem?.message ?? "");
+  const isOther = upload.problem?.code === OTHER_MODALITY;
+  return isOther && only && others.length === 0
+    ? texts.upload.other(only.title)
+    : (upload.problem?.message ?? "");
 }
 
 /** What goes with a choice of modality: what only the one before had is taken away. */

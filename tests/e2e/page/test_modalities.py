@@ -101,7 +101,7 @@ def test_what_looks_like_another_modality_is_sent_as_that_once_somebody_says_so(
     pick(window, "eye.png", simulated("CSR", 1306))
 
     asked = refused(window)
-    expect(asked).to_contain_text("This looks like another kind of scan: Retinal OCT.")
+    expect(asked).to_contain_text("This seems to be of another modality: Retinal OCT.")
     asked.get_by_role("button", name="Send again").click()
 
     window.page.wait_for_url("**/scans/*")

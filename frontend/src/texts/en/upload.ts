@@ -16,8 +16,7 @@ export const upload = {
   modalityFound: "Found out",
   modalityAsked: "Choose it",
   unclear: "It does not show what kind of scan this is. Nothing is stored yet: choose its modality.",
-  other: (title: string) =>
-    `This looks like another kind of scan: ${title}. Nothing is stored yet. Is it the right file?`,
+  other: (title: string) => `This seems to be of another modality: ${title}. Is it the right file?`,
   sendAgain: "Send again",
   acquired: "Taken on",
   unknown: "Not given",
