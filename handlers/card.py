@@ -32,8 +32,10 @@ from handlers.checks import (
 from imaging.quality import QualityLimits
 
 CARD_NAME = "model.json"
-RESIZES = ("stretch",)
-"""Ways to make a B-scan square; `stretch` scales both sides to the input size, antialiased."""
+STRETCH, CROP = "stretch", "crop"
+RESIZES = (STRETCH, CROP)
+"""Ways to make a picture square: `stretch` scales both sides to the input size, antialiased. `crop` first cuts the
+largest square out of the middle, so that the picture's proportions are not seen."""
 MIN_SIZE, MAX_SIZE = 32, 2048
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 """The name of a model or version: it becomes a folder, and a part of file names and addresses."""
@@ -104,7 +106,7 @@ class InputSpec:
     size: Annotated[int, Range(MIN_SIZE, MAX_SIZE)]
     mean: tuple[float, float, float]
     std: tuple[Positive, Positive, Positive]
-    resize: Annotated[str, OneOf(*RESIZES)] = "stretch"
+    resize: Annotated[str, OneOf(*RESIZES)] = STRETCH
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -176,6 +178,10 @@ class ModelCard:
             self.statistics.check_labels(self.labels)
         if self.findings:
             self.findings.check_labels(self.labels)
+            if self.input.resize != STRETCH:
+                raise ValueError(
+                    f"findings: a map of findings needs the whole picture, so input.resize {STRETCH!r}"
+                )
         return self
 
     def to_dict(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from handlers.answer import (
 from handlers.card import ModelCard
 from handlers.limits import Likeness, limits
 from handlers.local_calibration import Profile
+from handlers.preprocessing import seen
 from handlers.request import GRID, Request
 from imaging import heat, overlay
 from imaging.pixels import Picture
@@ -90,12 +91,13 @@ def facts_of(card: ModelCard, item: Predicted) -> Facts | None:
     )
 
 
-def explanation(item: Predicted) -> Explanation | None:
+def explanation(card: ModelCard, item: Predicted) -> Explanation | None:
     """The heat map with its regions and, if it was asked for, the overlay; None without a map to explain."""
     if item.explained is None:
         return None
     (label, cam), picture = item.explained, item.loaded.picture
-    cells = heatmap.cells(cam)
+    part = seen(picture.width, picture.height, card.input.resize)
+    cells = heatmap.over_picture(heatmap.cells(cam), part, picture.width, picture.height)
     whole = heat.enlarged(cells, picture.width, picture.height)
     composed = Explanation(label=label, regions=heatmap.regions(whole))
     options = item.loaded.request.options

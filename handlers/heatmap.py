@@ -37,6 +37,26 @@ def cells(cam: npt.NDArray[np.float32]) -> Heat:
     return np.asarray(np.rint((cam - lowest) * (255 / (highest - lowest))), np.uint8)
 
 
+def over_picture(cells: Heat, part: tuple[int, int, int, int], width: int, height: int) -> Heat:
+    """Cells that cover `part` (left, top, width, height) of a picture, as cells that cover all of it.
+
+    They keep about their size; what the network did not see is cold.
+    """
+    left, top, part_width, part_height = part
+    if (part_width, part_height) == (width, height):
+        return cells
+    rows, columns = cells.shape
+    across, down = part_width / columns, part_height / rows
+    wide, high = max(1, round(width / across)), max(1, round(height / down))
+    # The place of each new cell's middle, counted in the cells that there are.
+    column = ((np.arange(wide) + 0.5) * width / wide - left) / across - 0.5
+    row = ((np.arange(high) + 0.5) * height / high - top) / down - 0.5
+    x, y = (np.asarray(grid, np.float32) for grid in np.meshgrid(column, row))
+    spread = cv2.remap(cells, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    unseen = (x < -0.5) | (x > columns - 0.5) | (y < -0.5) | (y > rows - 0.5)
+    return np.asarray(np.where(unseen, 0, spread), np.uint8)
+
+
 def regions(whole: Heat) -> list[Region]:
     """The regions whose heat reaches THRESHOLD, hottest first, with polygons and boxes in pixels of the image."""
     height, width = whole.shape

@@ -164,7 +164,7 @@ class Predictor:
         started = time.perf_counter()
         decoded = item.examined.decode()
         picture = Picture(np.ascontiguousarray(decoded.pixels), decoded.media_type)
-        square = to_square(picture.pixels, self.card.input.size)
+        square = to_square(picture.pixels, self.card.input.size, self.card.input.resize)
         return Loaded(item.request, picture, square, round(item.examine_ms + _since(started), TIMING_DIGITS))
 
     def _predict(self, items: Sequence[Loaded]) -> list[Predicted]:
@@ -213,7 +213,7 @@ class Predictor:
         jobs: list[Callable[[], object]] = []
         for item in items:
             jobs.append(partial(composing.facts_of, self.card, item))
-            jobs.append(partial(composing.explanation, item))
+            jobs.append(partial(composing.explanation, self.card, item))
         done = self._each(_timed, jobs)
         return [
             self._answer(item, *done[2 * index : 2 * index + 2])  # type: ignore[arg-type]

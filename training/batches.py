@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from handlers.card import STRETCH
 from training.cache import cached_pixels
 from training.data.manifest import Scan
 from training.data.sources import is_simulated
@@ -29,8 +30,10 @@ CROP_MARGIN = 256 / 224
 class ScanDataset(Dataset[Example]):
     """Scans of `side` × `side` pixels with the number of their label; those with another label are outliers."""
 
-    def __init__(self, scans: Sequence[Scan], labels: Sequence[str], side: int, cache: Path) -> None:
-        self._pixels = cached_pixels(scans, side, cache)
+    def __init__(
+        self, scans: Sequence[Scan], labels: Sequence[str], side: int, cache: Path, resize: str = STRETCH
+    ) -> None:
+        self._pixels = cached_pixels(scans, side, cache, resize)
         numbers = {label: number for number, label in enumerate(labels)}
         self._targets = torch.tensor([numbers.get(scan.label, OUTLIER) for scan in scans])
 
@@ -116,16 +119,21 @@ def training_batches(
         recipe.scans_per_epoch or len(scans),
         recipe.seed,
     )
-    dataset = ScanDataset(scans, labels, round(recipe.size * CROP_MARGIN), cache)
+    dataset = ScanDataset(scans, labels, round(recipe.size * CROP_MARGIN), cache, recipe.resize)
     batch_size = min(recipe.batch_size, len(sampler))
     return _loader(dataset, max(1, batch_size // processes) * processes, recipe.workers, sampler)
 
 
 def ordered_batches(
-    scans: Sequence[Scan], labels: Sequence[str], size: int, batch_size: int, cache: Path
+    scans: Sequence[Scan],
+    labels: Sequence[str],
+    size: int,
+    batch_size: int,
+    cache: Path,
+    resize: str = STRETCH,
 ) -> DataLoader[Example]:
     """The scans once, in order, of `size` × `size` pixels: normalised, they are the inputs of the model server."""
-    return _loader(ScanDataset(scans, labels, size, cache), batch_size, workers=0, sampler=None)
+    return _loader(ScanDataset(scans, labels, size, cache, resize), batch_size, workers=0, sampler=None)
 
 
 def _loader(

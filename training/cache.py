@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from handlers.card import STRETCH
 from handlers.preprocessing import to_square
 from imaging.decoding import decode
 from imaging.errors import ImageError
@@ -35,36 +36,36 @@ def read_pixels(scan: Scan) -> Pixels:
         raise DataError(f"{scan.path} can't be read ({error.strerror})") from error
 
 
-def cached_pixels(scans: Sequence[Scan], side: int, folder: Path) -> Pixels:
+def cached_pixels(scans: Sequence[Scan], side: int, folder: Path, resize: str = STRETCH) -> Pixels:
     """The scans as uint8 (count, channels, side, side), mapped from a file in `folder`, which is made if missing.
 
-    There is one channel when all scans are grey, else three. Raises DataError with the name of a scan that can't be
+    `resize` says how they are made square (`handlers.card.RESIZES`). There is one channel when all scans are grey, else three. Raises DataError with the name of a scan that can't be
     read, or when the cache can't be written.
     """
-    file = folder / f"{_key(scans, side)}.npy"
+    file = folder / f"{_key(scans, side, resize)}.npy"
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        _write(scans, side, file)
+        _write(scans, side, file, resize)
         _delete_oldest(folder, keep=file)
     os.utime(file)
     stored: Pixels = np.load(file, mmap_mode="r")
     return stored
 
 
-def _key(scans: Sequence[Scan], side: int) -> str:
+def _key(scans: Sequence[Scan], side: int, resize: str) -> str:
     """A name for the file: it depends on the path, the size and the modification time of each scan."""
-    digest = hashlib.sha256(f"{FORMAT} {side}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {side}{'' if resize == STRETCH else f' {resize}'}".encode())
     for scan in scans:
         facts = scan.path.stat()
         digest.update(f"\n{scan.path.resolve()} {facts.st_size} {facts.st_mtime_ns}".encode())
     return digest.hexdigest()[:32]
 
 
-def _write(scans: Sequence[Scan], side: int, file: Path) -> None:
+def _write(scans: Sequence[Scan], side: int, file: Path, resize: str) -> None:
     partial = file.with_name(f"{file.name}.{os.getpid()}.partial")
     try:
-        if not _fill(scans, side, partial, channels=1):
-            _fill(scans, side, partial, channels=3)
+        if not _fill(scans, side, partial, resize, channels=1):
+            _fill(scans, side, partial, resize, channels=3)
         partial.replace(file)
     except OSError as error:
         wanted_mb = len(scans) * side**2 / 1e6
@@ -76,7 +77,7 @@ def _write(scans: Sequence[Scan], side: int, file: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _fill(scans: Sequence[Scan], side: int, file: Path, channels: int) -> bool:
+def _fill(scans: Sequence[Scan], side: int, file: Path, resize: str, channels: int) -> bool:
     """Write the pixels of all scans; stop and return False when a scan has colours but the file one channel."""
     stored = np.lib.format.open_memmap(file, "w+", np.uint8, (len(scans), channels, side, side))
     with file.open("r+b") as whole:
@@ -84,7 +85,7 @@ def _fill(scans: Sequence[Scan], side: int, file: Path, channels: int) -> bool:
         os.posix_fallocate(whole.fileno(), 0, file.stat().st_size)
 
     def square(scan: Scan) -> Pixels:
-        return np.asarray(to_square(read_pixels(scan), side).numpy(), np.uint8)
+        return np.asarray(to_square(read_pixels(scan), side, resize).numpy(), np.uint8)
 
     with (
         ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads,

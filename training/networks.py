@@ -11,7 +11,7 @@ from timm.data import resolve_model_data_config
 from timm.models import load_state_dict
 from torch import nn
 
-from handlers.card import InputSpec
+from handlers.card import STRETCH, InputSpec
 from handlers.gradcam import grad_cam
 from handlers.load_errors import one_line
 from handlers.network import NetworkError
@@ -54,10 +54,10 @@ def build(recipe: Recipe, label_count: int) -> nn.Module:
     return network
 
 
-def input_spec(network: nn.Module, size: int) -> InputSpec:
+def input_spec(network: nn.Module, size: int, resize: str = STRETCH) -> InputSpec:
     """The network's input: `size` × `size` pixels, normalised as timm says for this network."""
     config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
-    return InputSpec(size=size, mean=tuple(config["mean"]), std=tuple(config["std"]), resize="stretch")
+    return InputSpec(size=size, mean=tuple(config["mean"]), std=tuple(config["std"]), resize=resize)
 
 
 def refuse_unservable(network: nn.Module, recipe: Recipe) -> None:

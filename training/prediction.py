@@ -38,7 +38,9 @@ def predict(
 
     Its inputs are exactly those of the model server. Raises DataError with the name of a scan that can't be read.
     """
-    return predict_batches(network, spec, ordered_batches(scans, labels, spec.size, BATCH_SIZE, user_cache()))
+    return predict_batches(
+        network, spec, ordered_batches(scans, labels, spec.size, BATCH_SIZE, user_cache(), spec.resize)
+    )
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from handlers.card import MAX_SIZE, MIN_SIZE
+from handlers.card import MAX_SIZE, MIN_SIZE, RESIZES
 from handlers.checks import STRICT, OneOf, Range, Share, refusal
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -22,6 +22,7 @@ CHOICES = {
     "precision": ("auto", "bf16", "fp16", "fp32"),
     "schedule": ("plateau", "cosine"),
     "best_by": ("accuracy", "macro_f1"),
+    "resize": RESIZES,
     "teacher_sees": ("augmented", "plain"),
 }
 MAX_EPOCHS, MAX_SEED = 100_000, 4000
@@ -63,6 +64,9 @@ class Recipe:
     )
 
     size: Annotated[int, Range(MIN_SIZE, MAX_SIZE)] = _key("side of the square input, in pixels")
+    resize: Annotated[str, OneOf(*RESIZES)] = _key(
+        "how a picture is made square: stretched, or cut out of its middle"
+    )
     first_size: Annotated[int, Range(0, MAX_SIZE)] = _key(
         "smaller side for the first epochs, which costs less; 0 for none"
     )

@@ -100,18 +100,22 @@ def run(job: Job) -> ModelCard | None:
     set_seed(job.recipe.seed)
     network = networks.build(job.recipe, len(data.labels))
     networks.refuse_unservable(network, job.recipe)
-    spec = networks.input_spec(network, job.recipe.size)
+    spec = networks.input_spec(network, job.recipe.size, job.recipe.resize)
     accelerator.print(_summary(job, data, accelerator))
     with accelerator.main_process_first():  # which fills the cache for the others
         batches = training_batches(
             [*data.of_split("train"), *data.outliers], data.labels, job.recipe, job.cache, processes
         )
         validation = ordered_batches(
-            data.of_split("val"), data.labels, spec.size, job.recipe.batch_size, job.cache
+            data.of_split("val"), data.labels, spec.size, job.recipe.batch_size, job.cache, spec.resize
         )
         # Read before the training, so that an unreadable scan is not found after it.
         held_out = data.of_split("test")
-        test = ordered_batches(held_out, data.labels, spec.size, BATCH_SIZE, job.cache) if held_out else None
+        test = (
+            ordered_batches(held_out, data.labels, spec.size, BATCH_SIZE, job.cache, spec.resize)
+            if held_out
+            else None
+        )
     training = Training(network, job.recipe, data.labels, spec, batches, validation, accelerator)
     log = TrainingLog(job.out, data.labels) if accelerator.is_main_process else None
     fitted = training.run(job.out, checkpoint.plan(job.recipe, [*data.labelled, *data.outliers]), log)

@@ -91,7 +91,7 @@ def test_a_card_as_json_is_what_the_file_holds(card_file: Path) -> None:
         ("input.size", 224.5),
         ("input.mean", [0.5, 0.5]),
         ("input.std", [0.2, 0.2, 0]),
-        ("input.resize", "crop"),
+        ("input.resize", "squeeze"),
     ],
 )
 def test_an_unusable_value_is_refused_by_file_and_field(card_file: Path, field: str, value: Any) -> None:

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from handlers.heatmap import THRESHOLD, heat, regions
+from handlers.heatmap import THRESHOLD, cells, heat, over_picture, regions
+from imaging.heat import enlarged
 
 SPOTS = np.zeros((7, 7), np.float32)
 SPOTS[1, 1] = 1.0
@@ -59,3 +60,19 @@ def test_the_strongest_region_comes_first() -> None:
 def test_a_hot_whole_image_is_one_region_with_its_box() -> None:
     whole = np.full((60, 90), 255, np.uint8)
     assert [region["box"] for region in regions(whole)] == [[0, 0, 90, 60]]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 700), (700, 1100)])
+def test_heat_of_a_crop_lies_where_the_crop_was(width: int, height: int) -> None:
+    left, top = (width - 700) // 2, (height - 700) // 2
+    whole = enlarged(over_picture(cells(SPOTS), (left, top, 700, 700), width, height), width, height)
+    row, column = np.unravel_index(whole.argmax(), whole.shape)
+
+    assert (column - left, row - top) == pytest.approx((150, 150), abs=60)
+    assert not whole[:, : left - 110].any() if left else not whole[: top - 110].any()
+
+
+def test_heat_of_the_whole_picture_stays_as_it_is() -> None:
+    found = cells(SPOTS)
+
+    assert over_picture(found, (0, 0, 300, 200), 300, 200) is found

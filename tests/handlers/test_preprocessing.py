@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from handlers.card import InputSpec
-from handlers.preprocessing import to_tensor
+from handlers.preprocessing import seen, to_tensor
 from imaging.pixels import grey_to_rgb
 from tests.images import bscan
 
@@ -37,3 +37,15 @@ def test_channels_keep_their_order() -> None:
     pixels[..., 0] = 255
     red, green, blue = to_tensor(pixels, InputSpec(size=32, mean=(0, 0, 0), std=(1, 1, 1))).mean((1, 2))
     assert (red, green, blue) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(("width", "height"), [(90, 60), (60, 90), (60, 60)])
+def test_a_crop_shows_the_largest_square_of_the_middle(width: int, height: int) -> None:
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    left, top = (width - 60) // 2, (height - 60) // 2
+    pixels[top : top + 60, left : left + 60] = 100
+    cropped = InputSpec(size=32, mean=(0, 0, 0), std=(1, 1, 1), resize="crop")
+
+    assert torch.allclose(to_tensor(pixels, cropped), torch.tensor(100 / 255))
+    assert seen(width, height, "crop") == (left, top, 60, 60)
+    assert seen(width, height, "stretch") == (0, 0, width, height)

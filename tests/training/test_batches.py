@@ -116,6 +116,18 @@ def test_the_cache_is_read_again_until_a_scan_changes(manifest_data: Path, tmp_p
     assert not np.array_equal(cached_pixels(scans, 16, cache)[0], first[0])
 
 
+def test_a_cropped_scan_is_another_in_the_cache(manifest_data: Path, tmp_path: Path) -> None:
+    scans, cache = read_scans(manifest_data), tmp_path / "cache"
+    wide = np.zeros((40, 80), np.uint8)
+    wide[:, 20:60] = 200
+    cv2.imwrite(str(scans[0].path), wide)
+
+    stretched, cropped = (cached_pixels(scans[:1], 16, cache, resize) for resize in ("stretch", "crop"))
+
+    assert stretched.min() < 10
+    assert cropped.min() > 190
+
+
 def test_one_coloured_scan_keeps_the_colours_of_all(manifest_data: Path, tmp_path: Path) -> None:
     scans = read_scans(manifest_data)
     cv2.imwrite(str(scans[3].path), np.full((40, 40, 3), (10, 20, 30), np.uint8))

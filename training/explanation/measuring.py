@@ -15,7 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from handlers.card import ModelCard
-from handlers.preprocessing import to_tensor
+from handlers.preprocessing import seen, to_tensor
 from imaging.decoding import decode
 from training.cache import read_pixels
 from training.data.manifest import DataError, Scan
@@ -75,7 +75,9 @@ def read_masked(card: ModelCard, scans: Sequence[Scan]) -> Masked:
     for scan in tqdm(scans, "reading scans", unit="scan", leave=False, disable=None):
         assert scan.mask is not None
         mask = decode(scan.mask.read_bytes()).pixels[..., 0]
-        small = cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) > 127
+        left, top, width, height = seen(mask.shape[1], mask.shape[0], card.input.resize)
+        part = mask[top : top + height, left : left + width]
+        small = cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA) > 127
         if small.any():
             kept.append(scan)
             images.append(to_tensor(read_pixels(scan), card.input))

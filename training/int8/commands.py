@@ -148,7 +148,9 @@ def choose_scans(
     masked = read_masked(card, choose(usable, card.labels, masked_per_label, seed))
 
     def scanned(those: Sequence[Scan], labels: Sequence[int] | None = None) -> Scanned:
-        return Scanned(those, cached_pixels(those, card.input.size, cache or user_cache()), labels)
+        return Scanned(
+            those, cached_pixels(those, card.input.size, cache or user_cache(), card.input.resize), labels
+        )
 
     return Int8Scans(
         scanned(calibration), scanned(real or usable), scanned(masked.scans, masked.labels), masked.masks

@@ -80,6 +80,7 @@ def recipe_for(base: Path, card: ModelCard, seed: int, changes: dict[str, Any] |
         "pretrained_file": str(base / WEIGHTS_NAME),
         "teacher": str(base),
         "size": card.input.size,
+        "resize": card.input.resize,
         "seed": seed,
     }
     return load_recipe(str(RECIPE), {**(changes or {}), **fixed})
@@ -219,7 +220,9 @@ class _Steps:
         with accelerator.main_process_first():  # which fills the cache for the others
             drawn = drawing.shares(of_split(data.new, "train"), of_split(data.kept, "train"), recipe)
             batches = training_batches(data.of("train"), labels, recipe, order.cache, processes, drawn)
-            validation = ordered_batches(data.of("val"), labels, spec.size, recipe.batch_size, order.cache)
+            validation = ordered_batches(
+                data.of("val"), labels, spec.size, recipe.batch_size, order.cache, spec.resize
+            )
         training = Training(network, recipe, labels, spec, batches, validation, accelerator)
         log = TrainingLog(_made(self._training), labels) if accelerator.is_main_process else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.simulator.labels import LABELS
+from training.simulator.labels import LABELS_BY_MODALITY, OCT
 
 
 def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,13 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, metavar="S", help="same seed, same scans (default: %(default)s)"
     )
     parser.add_argument(
-        "--labels", nargs="+", default=list(LABELS), metavar="LABEL", help=f"(default: {' '.join(LABELS)})"
+        "--modality",
+        choices=list(LABELS_BY_MODALITY),
+        default=OCT,
+        help="what to draw (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--labels", nargs="+", metavar="LABEL", help="(default: all that are drawn of the modality)"
     )
     parser.add_argument("--height", type=int, default=496, metavar="PIXELS", help="(default: %(default)s)")
     parser.add_argument("--width", type=int, default=512, metavar="PIXELS", help="(default: %(default)s)")
@@ -37,13 +43,17 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def simulate(arguments: argparse.Namespace) -> int:
     """Run `data simulate`. Raises DataError when an option or the folder is wrong, or the disk is full."""
+    from training.data.manifest import DataError
     from training.simulator import volume_writing, writing
 
+    labels = tuple(arguments.labels or LABELS_BY_MODALITY[arguments.modality])
+    if arguments.volumes and arguments.modality != OCT:
+        raise DataError(f"--volumes are drawn of {OCT} only")
     if arguments.volumes:
         volume_writing.write_volumes(
             writing.Order(
                 folder=arguments.out,
-                labels=tuple(arguments.labels),
+                labels=labels,
                 per_class=arguments.per_class,
                 seed=arguments.seed,
                 size=(arguments.height, arguments.width),
@@ -54,10 +64,11 @@ def simulate(arguments: argparse.Namespace) -> int:
     writing.write_set(
         writing.Order(
             folder=arguments.out,
-            labels=tuple(arguments.labels),
+            labels=labels,
             per_class=arguments.per_class,
             seed=arguments.seed,
             size=(arguments.height, arguments.width),
+            modality=arguments.modality,
         ),
         workers=arguments.workers,
         overwrite=arguments.overwrite,

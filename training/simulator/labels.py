@@ -17,3 +17,7 @@ WORDS: Mapping[str, str] = {
 """By label, what is said of a simulated scan that is like somebody's. They follow what `signs.py` draws."""
 
 LABELS = tuple(WORDS)
+
+OCT, CHEST_XRAY = "oct", "chest-xray"
+LABELS_BY_MODALITY: Mapping[str, tuple[str, ...]] = {OCT: LABELS, CHEST_XRAY: ("NORMAL", "PNEUMONIA")}
+"""The labels of each kind of picture that the simulator draws; names are those of the folder `modalities/`."""

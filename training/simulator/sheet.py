@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from training.simulator.device import Bytes
-from training.simulator.scans import simulate_one
+from training.simulator.findings import Marks
 
+Draw = Callable[[str, int, int, tuple[int, int]], tuple[Bytes, Marks]]
+"""Draws the scan `number` of a label and a seed, of a size (height, width)."""
 EXAMPLES = 6
 """Scans of each label."""
 TILE = (200, 206)
@@ -22,18 +24,18 @@ OUTLINE = (60, 200, 255)
 JPEG_QUALITY = 70
 
 
-def write_sheet(file: Path, labels: Sequence[str], seed: int) -> None:
+def write_sheet(file: Path, labels: Sequence[str], seed: int, draw: Draw) -> None:
     """Write the sheet, JPEG or PNG by the name of the file; raises OSError when that fails."""
-    rows = [_row(label, seed) for label in labels]
+    rows = [_row(label, seed, draw) for label in labels]
     kind = file.suffix.lower() if file.suffix.lower() in {".jpg", ".jpeg", ".png"} else ".jpg"
     _, encoded = cv2.imencode(kind, np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     file.write_bytes(encoded.tobytes())
 
 
-def _row(label: str, seed: int) -> Bytes:
+def _row(label: str, seed: int, draw: Draw) -> Bytes:
     pairs = []
     for number in range(EXAMPLES):
-        image, findings = simulate_one(label, seed, number, DRAWN)
+        image, findings = draw(label, seed, number, DRAWN)
         plain = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
         outlined = plain.copy()
         edges, _ = cv2.findContours((findings > 0).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)

@@ -61,7 +61,7 @@ def embed(network: nn.Module, spec: InputSpec, scans: Sequence[Scan], cache: Pat
     that can't be read.
     """
     labels = sorted({scan.label for scan in scans})
-    batches = ordered_batches(scans, labels, spec.size, BATCH_SIZE, cache or user_cache())
+    batches = ordered_batches(scans, labels, spec.size, BATCH_SIZE, cache or user_cache(), spec.resize)
     pooled: list[torch.Tensor] = []
     with _listening(network, pooled):
         outputs = predict_batches(network, spec, batches)
