@@ -16,6 +16,10 @@ MIN_AREA = 0.001
 """Least share of the image that a region covers; smaller ones are artefacts of the threshold."""
 CONTOUR_SIDE = 512
 """Most pixels a side of the map whose contours are traced. The Grad-CAM map has just some 7 × 7 cells."""
+FINER = 4
+"""New cells for each side of one that a part of a picture is laid out with."""
+MOST_CELLS = 128
+"""Of a side, for a picture that is many times as long as wide."""
 CORNER_TOLERANCE = 0.005
 """Greatest distance of a polygon from the contour, as a share of the contour's length."""
 
@@ -40,21 +44,22 @@ def cells(cam: npt.NDArray[np.float32]) -> Heat:
 def over_picture(cells: Heat, part: tuple[int, int, int, int], width: int, height: int) -> Heat:
     """Cells that cover `part` (left, top, width, height) of a picture, as cells that cover all of it.
 
-    They keep about their size; what the network did not see is cold.
+    They are finer, so that the hottest spots stay hot wherever they lie. What the network did not see is cold.
     """
     left, top, part_width, part_height = part
     if (part_width, part_height) == (width, height):
         return cells
     rows, columns = cells.shape
     across, down = part_width / columns, part_height / rows
-    wide, high = max(1, round(width / across)), max(1, round(height / down))
+    wide, high = (min(MOST_CELLS, max(1, round(FINER * share))) for share in (width / across, height / down))
     # The place of each new cell's middle, counted in the cells that there are.
     column = ((np.arange(wide) + 0.5) * width / wide - left) / across - 0.5
     row = ((np.arange(high) + 0.5) * height / high - top) / down - 0.5
     x, y = (np.asarray(grid, np.float32) for grid in np.meshgrid(column, row))
     spread = cv2.remap(cells, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     unseen = (x < -0.5) | (x > columns - 0.5) | (y < -0.5) | (y > rows - 0.5)
-    return np.asarray(np.where(unseen, 0, spread), np.uint8)
+    seen = np.where(unseen, 0, spread).astype(np.float32)
+    return np.asarray(np.rint(seen * (float(cells.max()) / max(float(seen.max()), 1))), np.uint8)
 
 
 def regions(whole: Heat) -> list[Region]:

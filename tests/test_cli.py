@@ -1,6 +1,7 @@
 """The command line as a person meets it."""
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -86,6 +87,19 @@ def test_an_expected_failure_is_one_line(tmp_path: Path) -> None:
     assert shown.stderr == (
         f"retinote: No stack runs on {tmp_path}; start one with ./retinote up --data-dir {tmp_path}.\n"
     )
+
+
+def test_a_reader_who_has_read_enough_is_no_failure(tmp_path: Path) -> None:
+    """As `./retinote status | head -0` has one, which closes the pipe at once."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, ROOT / "cli.py", "status", "--data-dir", tmp_path]
+    shown = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+    )
+    os.close(writing)
+
+    assert (shown.returncode, shown.stderr) == (cli.UNREAD, "")
 
 
 def test_status_without_a_stack(tmp_path: Path) -> None:

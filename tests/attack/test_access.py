@@ -232,6 +232,31 @@ def test_who_leaves_a_clinic_reaches_nothing_of_it(
         assert send(client, call, scan).status_code == API[call][1], "back again, with the same token"
 
 
+@pytest.mark.parametrize("who", ["owner", "adjudicator", "administrator"])
+def test_who_works_with_other_modalities_reaches_nothing(
+    who: str, owned: Callable[[], Scan], people: People, api: Clients, subtests: pytest.Subtests
+) -> None:
+    """Whatever the role and the clinic allow beside."""
+    bound: User = getattr(people, who)
+    scan = owned()
+    bound.modalities = ["chest-xray"]
+    bound.save()
+    client = api(bound)
+
+    for call in OF_A_SCAN:
+        with subtests.test(call):
+            assert send(client, call, scan).status_code == 404
+    for path in LISTS:
+        with subtests.test(path):
+            assert client.get(f"/api/v1/{path}").json()["results"] == []
+    assert client.get("/api/v1/scans/count/").json() == {"count": 0}
+    assert client.get("/api/v1/options/").json()["labels"] == []
+    assert client.post("/api/v1/exports/", {"format": "csv"}).status_code == 400
+    assert client.get("/api/v1/dashboard/").json()["labels"] == []
+    assert send(client, "POST /api/v1/scans/", scan).status_code == 403, "OCT alone is served here"
+    assert Scan.objects.filter(pk=scan.pk).exists()
+
+
 def test_the_same_file_in_another_clinic_is_another_scan(away: None, people: People, api: Clients) -> None:
     """A duplicate would be answered with what the former clinic said of it."""
     leaver = people.owner

@@ -76,3 +76,9 @@ def test_heat_of_the_whole_picture_stays_as_it_is() -> None:
     found = cells(SPOTS)
 
     assert over_picture(found, (0, 0, 300, 200), 300, 200) is found
+
+
+def test_heat_of_a_crop_stays_small_in_a_very_long_picture() -> None:
+    found = over_picture(cells(SPOTS), (20_000, 0, 2, 2), 40_000, 2)
+
+    assert found.shape == (28, 128)

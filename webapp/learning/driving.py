@@ -26,6 +26,7 @@ from serving.next_version import next_version
 from webapp.core import clock
 from webapp.inference.model_server import ModelUnavailable, model_client
 from webapp.learning import exporting, runs, stages
+from webapp.learning.at_work import at_work
 from webapp.learning.models import DataSet
 from webapp.learning.rules import EXPECTED_ERRORS, Rules
 from webapp.learning.run_document import LearningRun, RunState
@@ -51,7 +52,8 @@ def drive(run: LearningRun, say: Say = lambda line: None) -> LearningRun:
     """Do what is left of a run that this process has taken up; returns it as it ended. `say` gets lines for people."""
     driver = Driver(run, say)
     try:
-        driver.all()
+        with at_work(run):
+            driver.all()
         runs.end(run, RunState.DONE, percent=100, weights_sha256=run.weights_sha256)
     except Stopped:
         runs.end(run, RunState.STOPPED)

@@ -74,6 +74,8 @@ def modality_of(came: Came, pixels: Pixels) -> Profile:
     if named is not None or len(served) == 1:
         _check_volumes(named or served[0], came, own)
     if len(served) == 1:
+        if not own:
+            raise exceptions.PermissionDenied(_not_yours(served[0], own))
         return served[0]
     said_of_file = _of_file(came, served)
     if named is not None and said_of_file is not None and said_of_file != named:
@@ -150,7 +152,7 @@ def _unclear(own: Sequence[Profile]) -> str:
 
 
 def _not_yours(profile: Profile, own: Sequence[Profile]) -> str:
-    titles = " and ".join(in_sentence(each.title) for each in own) or "no modality that is served here"
+    titles = " and ".join(in_sentence(each.title) for each in own) or "what is not served here"
     return f"Your account works with {titles}, and not with {in_sentence(profile.title)}. An administrator can change that."
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -23,6 +25,18 @@ def test_an_administrator_makes_and_changes_users(db: None, browser: Client) -> 
     assert browser.post(f"/admin/accounts/user/{user.pk}/change/", changed).status_code == 302
     user.refresh_from_db()
     assert (user.role, user.is_staff, user.check_password(PASSWORD)) == (Role.ADMINISTRATOR, True, True)
+
+
+def test_an_administrator_binds_a_user_to_modalities(clinician: User, browser: Client, settings: Any) -> None:
+    settings.MODELS = []
+    path = f"/admin/accounts/user/{clinician.pk}/change/"
+    form = {"username": "clara", "is_active": "on", "role": "clinician", "clinic": "east"}
+    assert "Chest X-ray" in browser.get(path).content.decode()
+    for chosen in (["chest-xray"], ["oct", "chest-xray"], []):
+        assert browser.post(path, {**form, "modalities": chosen}).status_code == 302
+        clinician.refresh_from_db()
+        assert clinician.modalities == chosen
+    assert browser.post(path, {**form, "modalities": ["brain-mri"]}).status_code == 200  # refused by the form
 
 
 def test_a_new_password_ends_earlier_sign_ins(clinician: User, browser: Client) -> None:

@@ -1,6 +1,7 @@
 """The command behind `./retinote user create`."""
 
 import io
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -20,6 +21,15 @@ def test_a_user_is_created_with_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
     user = User.objects.get(username="dora")
     assert user.check_password("green-otter-42-x")
     assert user.may(Ability.MANAGE) and user.is_staff and user.is_superuser
+
+
+@pytest.mark.django_db
+def test_a_user_may_work_with_some_modalities_alone(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.MODELS = []
+    create(monkeypatch, "green-otter-42-x", "dora", "--role", "clinician", "--modality", "chest-xray")
+    assert User.objects.get(username="dora").modalities == ["chest-xray"]
+    with pytest.raises(CommandError, match="brain-mri"):
+        create(monkeypatch, "green-otter-42-x", "dan", "--role", "clinician", "--modality", "brain-mri")
 
 
 @pytest.mark.django_db

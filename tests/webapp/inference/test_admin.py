@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from tests.services import ModelServer
 
@@ -11,7 +12,8 @@ from tests.services import ModelServer
 def test_registered_versions_are_listed(predicting: ModelServer, browser: Client) -> None:
     page = browser.get("/admin/inference/registeredversion/").content.decode()
     version = max((predicting.model_store / "retina-oct").iterdir()).name
-    assert f"<th>{version}</th>" in page
+    place = reverse("admin:model-version", args=["retina-oct", version])
+    assert f'<th><a href="{place}">{version}</a></th>' in page
     assert "1 of 1" in page
 
 

@@ -126,7 +126,7 @@ def test_its_versions_are_listed(administrator: User) -> None:
 
     page = browser.get("/admin/inference/registeredversion/").content.decode()
 
-    assert f"<th>{VERSION}</th>" in page
+    assert f">{VERSION}</a></th>" in page
     assert "2 of 3" in page
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from tests.services import MODEL_NAME
+from tests.waiting import wait_for
 from tests.webapp.audit.conftest import NewRecords
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.core import clock
 from webapp.learning import runs, triggers
+from webapp.learning.at_work import at_work
 from webapp.learning.run_document import SILENT_S, LearningRun, RunState
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +50,26 @@ def test_a_run_is_taken_up_once_and_again_after_its_process_was_killed() -> None
     assert runs.resume() == run
     assert runs.take_up(run)
     assert run.state == RunState.RUNNING
+
+
+def test_a_run_stays_with_its_process_while_a_step_takes_long() -> None:
+    """As an export of many scans does, during which the process has no time to say anything."""
+    run = runs.ask()
+    assert runs.take_up(run)
+    long_ago = clock.now() - timedelta(seconds=SILENT_S + 1)
+    LearningRun.objects.filter(pk=run.pk).update(heard_at=long_ago)
+    with at_work(run, every_s=0.01):
+        wait_for(lambda: not LearningRun.objects.get(pk=run.pk).is_silent)
+    assert not runs.take_up(LearningRun.objects.get(pk=run.pk))
+
+
+def test_a_run_that_another_process_has_is_not_kept_by_the_one_before() -> None:
+    run = runs.ask()
+    assert runs.take_up(run)
+    with at_work(run, every_s=0.01):
+        silence(run)
+    run.refresh_from_db()
+    assert run.is_silent
 
 
 def test_who_was_thought_dead_notices_that_another_process_has_the_run() -> None:
