@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -233,13 +233,14 @@ def models_to_serve(
     answer. Raises ServingError, which says what to do, if a default can't be served or no model has one.
     """
     models = []
-    for name in registry.names():
+    wanted = [name for name in registry.names() if registry.choice(name).default and serves(name)]
+    for name in wanted:
         choice = registry.choice(name)
-        if choice.default is None or not serves(name):
-            continue
+        assert choice.default is not None
         problem = stores.problem(name, choice.default) or _other_weights(stores, name, choice)
         if problem:
-            raise ServingError(broken_default(stores, name, choice.default, problem))
+            others = [other for other in wanted if other != name]
+            raise ServingError(broken_default(stores, name, choice.default, problem, others))
         beside = [version for version in choice.registered if version != choice.default]
         problems = {version: stores.problem(name, version) for version in beside}
         models.append(
@@ -255,8 +256,10 @@ def models_to_serve(
     return models
 
 
-def broken_default(stores: ModelStores, name: str, version: str, problem: str) -> str:
-    """The sentence for a default version that can't be served."""
+def broken_default(
+    stores: ModelStores, name: str, version: str, problem: str, beside: Sequence[str] = ()
+) -> str:
+    """The sentence for a default version that can't be served; `beside` are other models that are to be served."""
     sound = [
         known
         for known in stores.versions(name)
@@ -267,6 +270,7 @@ def broken_default(stores: ModelStores, name: str, version: str, problem: str) -
         f"{name} {version}, which answers by default, can't be served: {problem.rstrip('.')}. Nothing else answers in "
         f"its place by itself: put it back as it was, or promote another version{others}: "
         f"./retinote models promote {name} VERSION --override REASON"
+        + (f". To start without it: ./retinote up --models {' '.join(beside)}" if beside else "")
     )
 
 

@@ -49,6 +49,7 @@ class ServedModels:
         key = ManagementKey(server.key_file if server.asks_for_key else None, server.management_url)
         self._client = ManagementClient(server.management_url, key, timeout_s=PROBE_TIMEOUT_S)
         self._to_register: list[ModelToServe] = []
+        self._names: list[str] = []
         self._is_prepared = False
         self._engines = EngineNews()
 
@@ -84,6 +85,7 @@ class ServedModels:
             self._announce("Preparing the network for this machine (a minute the first time)")
         self._engines = EngineNews()
         self._to_register = self.decide()
+        self._names = [model.name for model in self._to_register]
         self._is_prepared = True
         self._set_aside.begin()
         for model in self._to_register:
@@ -125,7 +127,10 @@ class ServedModels:
             self._add(model.name, model.default)
         except WorkersFailed as error:
             reason = self._reason(model.name, model.default, error)
-            raise CannotServe(broken_default(self._stores, model.name, model.default, reason)) from error
+            beside = [other for other in self._names if other != model.name]
+            raise CannotServe(
+                broken_default(self._stores, model.name, model.default, reason, beside)
+            ) from error
         for version in model.others:
             try:
                 self._add(model.name, version)

@@ -167,3 +167,17 @@ def test_several_model_servers_share_a_store_and_ask_for_no_key() -> None:
     }
     assert keys == {""}
     assert not any("ports" in service for service in shared["services"].values())
+
+
+def test_further_modalities_are_seen_by_all_that_run_the_web_app() -> None:
+    text = (ROOT / "deploy" / "modalities" / "compose.yml").read_text(encoding="utf-8")
+    added = yaml.safe_load(text)["services"]
+    web = {
+        name
+        for name, service in SERVICES.items()
+        if service.get("image", "").startswith("${RETINOTE_WEB_IMAGE")
+    }
+    assert web | {"trainer"} == set(added)
+    for service in added.values():
+        (volume,) = service["volumes"]
+        assert volume.endswith(f":{service['environment']['RETINOTE_MODALITIES']}:ro")

@@ -32,6 +32,7 @@ def read_by_containers() -> set[str]:
     files = [
         ROOT / "docker-compose.yml",
         ROOT / "deploy" / "dicom" / "compose.yml",
+        ROOT / "deploy" / "modalities" / "compose.yml",
         *(ROOT / "deploy").glob("*/start.sh"),
     ]
     return {

@@ -88,6 +88,21 @@ def test_a_name_that_no_model_has_is_an_error(stores: ModelStores, registry: Reg
         check_named(Wanted(only=frozenset({EYES, "fundus"})), stores, registry)
 
 
+def test_a_broken_default_says_what_can_be_served_without_it(tmp_path: Path, registry: Registry) -> None:
+    stores = ModelStores([tmp_path])
+    for name in (EYES, LUNGS):
+        folder = make_model(tmp_path, name=name)
+        registry.note_promoted(name, "1.0.0", stores.weights_sha256(name, "1.0.0"))
+    (folder / "weights.safetensors").write_bytes(b"x")
+
+    with pytest.raises(
+        ServingError, match=f"{LUNGS} 1.0.0, which .* To start without it: ./retinote up --models {EYES}$"
+    ):
+        models_to_serve(stores, registry)
+    (served,) = models_to_serve(stores, registry, Wanted(only=frozenset({EYES})).serves)
+    assert served.name == EYES
+
+
 def test_a_server_that_leaves_a_model_out_is_not_waited_for() -> None:
     whole, some = ServerReport("a", "host-a", 0.0), ServerReport("b", "host-b", 0.0, models=[EYES])
     assert there_for([whole, some], EYES) == [whole, some]

@@ -26,6 +26,7 @@ from webapp.calibration.serializers import (
     WhichCalibrationSerializer,
     in_use,
 )
+from webapp.core import modalities
 from webapp.inference.model_server import ModelUnavailable
 from webapp.scans.disclosure import disclose_everything
 
@@ -51,6 +52,21 @@ def _errors_as_answers() -> Iterator[None]:
         raise Unavailable(str(error)) from error
 
 
+def _models_of(user: User) -> list[str]:
+    """The models of the modalities that the user works with."""
+    return [each.model for each in modalities.of_user(user.modalities)]
+
+
+def _model_for(user: User, asked: str) -> str:
+    """The model that was asked for, or the first of the user's. Raises PermissionDenied for one of others."""
+    own = _models_of(user)
+    if not asked and own:
+        return own[0]
+    if asked in modalities.models() and asked not in own or not own:
+        raise exceptions.PermissionDenied("You do not work with the modality of this model.")
+    return asked
+
+
 class CalibrationsView(APIView):
     """The local calibrations of this installation, and making one."""
 
@@ -62,7 +78,10 @@ class CalibrationsView(APIView):
     def get(self, request: Request) -> Response:
         """The calibrations, newest first, the last 100 of them."""
         assert isinstance(request.user, User)
-        found = list(CalibrationProfile.objects.all()[:MOST_LISTED])
+        made = CalibrationProfile.objects.all()
+        if request.user.modalities:
+            made = made.filter(model_name__in=_models_of(request.user))
+        found = list(made[:MOST_LISTED])
         if found:
             disclose_everything(request.user)  # counts and metrics on few scans tell what was said of each
         return Response(CalibrationSerializer(found, many=True, context=in_use()).data)
@@ -84,7 +103,7 @@ class CalibrationsView(APIView):
         given.is_valid(raise_exception=True)
         disclose_everything(request.user)
         with _errors_as_answers():
-            model = given.validated_data["model"]
+            model = _model_for(request.user, given.validated_data["model"])
             if given.validated_data["dry_run"]:
                 tried = profiles.propose(model).document(request.user)
                 return Response(CalibrationSerializer(tried, context=in_use()).data)
@@ -109,6 +128,8 @@ class UndoCalibrationView(APIView):
         given.is_valid(raise_exception=True)
         disclose_everything(request.user)
         with _errors_as_answers():
-            undone, used = profiles.undo(request.user, given.validated_data["model"])
+            undone, used = profiles.undo(
+                request.user, _model_for(request.user, given.validated_data["model"])
+            )
         told = UndoneCalibrationSerializer({"undone": undone, "in_use": used}, context=in_use())
         return Response(told.data)

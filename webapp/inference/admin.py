@@ -54,7 +54,7 @@ class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The versions, or why they can't be listed."""
+        """The versions of each modality's model, or why they can't be listed."""
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": "Registered model versions",
@@ -62,12 +62,11 @@ class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
             "versions": [],
             "error": "",
         }
-        try:
-            context["versions"] = [
-                version for name in modalities.models() for version in model_client(name).versions()
-            ]
-        except ModelUnavailable as error:
-            context["error"] = str(error)
+        for name in modalities.models():
+            try:
+                context["versions"] += model_client(name).versions()
+            except ModelUnavailable as error:
+                context["error"] = str(error)
         return TemplateResponse(request, "admin/inference/registered_versions.html", context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -23,6 +23,7 @@ from serving.served_models import CannotServe
 from serving.set_aside import SetAside
 from serving.stores import ModelStores
 from serving.torchserve import Ports, TorchServe
+from serving.wanted import ALL, Wanted
 from tests.handlers.test_trial import one_nan, rewrite_weights
 from tests.models import make_model
 from tests.services import free_ports
@@ -41,6 +42,7 @@ class Server:
     store: Path
     said: list[str] = field(default_factory=list)
     capacity: Capacity = ONE_WORKER
+    wanted: Wanted = ALL
     process: GuardedProcess | None = None
 
     def __post_init__(self) -> None:
@@ -53,7 +55,7 @@ class Server:
             ports=Ports(*free_ports(4)),
             capacity=self.capacity,
         )
-        self.models = served_models(self.torchserve, self.stores, self.data, self.said.append)
+        self.models = served_models(self.torchserve, self.stores, self.data, self.said.append, self.wanted)
 
     def __enter__(self) -> Self:
         return self
@@ -216,3 +218,18 @@ def test_a_default_whose_worker_fails_stops_the_stack_with_what_to_do(tmp_path: 
         "another version; sound versions: 1.0.0: ./retinote models promote retina-oct VERSION "
         "--override REASON"
     )
+
+
+def test_models_of_two_modalities_are_served_side_by_side_and_one_can_be_left_out(tmp_path: Path) -> None:
+    for name in (NAME, "chest-xray"):
+        make_model(tmp_path / "store", name=name)
+    with Server(DataFolder(tmp_path / "var"), tmp_path / "store") as both:
+        both.start()
+        assert sorted(both.models.client.models()) == ["chest-xray", NAME]
+        assert all(both.models.client.versions(name)[0].is_default for name in both.models.client.models())
+    some = Wanted(only=frozenset({NAME}))
+    with Server(DataFolder(tmp_path / "var"), tmp_path / "store", wanted=some) as one:
+        one.start()
+        assert list(one.models.client.models()) == [NAME]
+        one.models.tell_left_out()
+        assert one.said[-1] == "chest-xray is left out, as --models does not name it"

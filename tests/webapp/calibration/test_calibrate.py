@@ -279,3 +279,20 @@ def test_each_modalitys_model_is_calibrated_on_its_own_scans(
     assert [file.name for file in folder.glob("*.json")] == ["retina-oct.json"]
     with pytest.raises(CommandError, match="fundus is the model of no modality here"):
         command("--model=fundus")
+
+
+def test_who_works_with_one_modality_calibrates_its_model_alone(
+    folder: Path, verified: Verified, administrator: User, settings: Any, api: Clients
+) -> None:
+    settings.MODELS = []
+    verified(50)
+    made = api(administrator).post(CALIBRATIONS).json()
+    User.objects.filter(pk=administrator.pk).update(modalities=["chest-xray"])
+    client = api(User.objects.get(pk=administrator.pk))
+
+    assert client.get(CALIBRATIONS).json() == []
+    for address in (CALIBRATIONS, f"{CALIBRATIONS}undo/"):
+        refused = client.post(address, {"model": "retina-oct"})
+        assert refused.status_code == 403
+        assert "do not work with the modality" in refused.json()["error"]["message"]
+    assert CalibrationProfile.objects.get().name == made["name"]

@@ -142,3 +142,19 @@ def test_a_blind_reader_gets_another_order(scans: dict[str, Scan], readers: list
 
 def test_without_answers_there_is_nothing_to_order(db: None) -> None:
     assert tasks.put_in_order() == 0
+
+
+def test_scans_of_two_modalities_are_put_in_order_each_by_its_own_labels(
+    scans: dict[str, Scan], read: Read, readers: list[User], settings: Any, api: Clients
+) -> None:
+    settings.MODELS = []
+    tasks.put_in_order()
+    before = [scan.useful for scan in Scan.objects.order_by("pk")]
+    chest = {"modality": "chest-xray", "model_name": "chest-xray"}
+    read(20, probabilities={"NORMAL": 0.5, "PNEUMONIA": 0.5}, **chest)
+    read(21, probabilities={"NORMAL": 0.99, "PNEUMONIA": 0.01}, **chest)
+
+    assert tasks.put_in_order() == 2
+
+    *eyes, torn, sure = [scan.useful for scan in Scan.objects.order_by("pk")]
+    assert eyes == before and torn > sure
