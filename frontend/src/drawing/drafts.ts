@@ -1,6 +1,7 @@
 /** Drawings that the server does not have yet, kept in this browser: a closed tab or a dead network loses nothing. */
 
 import type { Revision } from "../api/annotations";
+import { DRAWINGS } from "../sending/kept";
 import { LocalStore } from "../sending/LocalStore";
 import type { Shape } from "./shapes";
 
@@ -16,4 +17,4 @@ export interface Draft {
   saved: Readonly<Record<string, Saved>>;
 }
 
-export const drafts = new LocalStore<Draft>("retinote", "drawings");
+export const drafts = new LocalStore<Draft>(DRAWINGS, "drawings");

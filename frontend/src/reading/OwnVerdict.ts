@@ -4,6 +4,7 @@ import { Problem } from "../api/problem";
 import { giveReview, readingOf } from "../api/reviews";
 import type { PredictionSeen, Review, ReviewChange, Verdict } from "../api/types";
 import { ANSWER_WITHIN_MS, checkSignedIn, Sender, unlessLocked } from "../sending/Sender";
+import { VERDICTS } from "../sending/kept";
 import { LocalStore } from "../sending/LocalStore";
 import { texts } from "../texts";
 
@@ -57,7 +58,7 @@ const EMPTY: VerdictState = {
   sentAt: null,
   problem: null,
 };
-const verdicts = new LocalStore<KeptVerdict>("retinote-verdicts", "verdicts");
+const verdicts = new LocalStore<KeptVerdict>(VERDICTS, "verdicts");
 
 export class OwnVerdict {
   private state = EMPTY;

@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
 import { useLocation } from "react-router";
 
+import { mayHoldLeftovers } from "../sending/kept";
 import { RepeatedTask } from "../sending/RepeatedTask";
 import { useResending } from "../sending/useResending";
 
@@ -15,7 +16,7 @@ export function useLeftovers(user: string | undefined): void {
   const sending = useMemo(
     () =>
       new RepeatedTask(async () => {
-        if (!user) return true;
+        if (!user || !(await mayHoldLeftovers())) return true;
         const { sendLeftovers } = await import("./leftovers");
         return (await sendLeftovers(user, queries)) === 0;
       }),
