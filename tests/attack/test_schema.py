@@ -48,16 +48,27 @@ LENIENT: dict[str, Any] = {
 # What no description can say, because it depends on what is stored: for these fields, or with
 # these codes, a request may be refused that keeps to the description.
 DEPENDS = {
-    # One size without the other: OpenAPI 3.0 has no word for it. Days that there aren't. Bytes that are no image.
-    "POST /api/v1/scans/": {"micrometres_x", "micrometres_y", "acquired", "unreadable_image"},
+    # One size without the other: OpenAPI 3.0 has no word for it. Days that there aren't. Bytes that are no image. The
+    # modalities that are served, and the fields that they have.
+    "POST /api/v1/scans/": {
+        "micrometres_x",
+        "micrometres_y",
+        "acquired",
+        "unreadable_image",
+        "modality",
+        "fields",
+    },
     "POST /api/v1/volumes/": {
         "micrometres_x",
         "micrometres_y",
         "acquired",
         "unreadable_image",
         "empty_image",
+        "modality",
+        "fields",
     },
-    "PATCH /api/v1/scans/{id}/": {"micrometres_x", "micrometres_y", "acquired"},
+    "GET /api/v1/options/": {"modality"},
+    "PATCH /api/v1/scans/{id}/": {"micrometres_x", "micrometres_y", "acquired", "fields"},
     # Versions that are registered, and labels that they know.
     "POST /api/v1/scans/{id}/predictions/": {"version", "label"},
     # A shape on this scan, in one of two languages of which JSON Schema knows none; a label that its model knows.
@@ -174,4 +185,7 @@ def _depends(case: Case, answer: schemathesis.Response) -> bool:
     error = answer.json()["error"]
     reasons = error.get("fields") or {error["code"]: [error["message"]]}
     known = DEPENDS.get(case.operation.label, set())
-    return all(name in known or OF_ANY_TEXT.issuperset(messages) for name, messages in reasons.items())
+    return all(
+        {name, name.partition(".")[0]} & known or OF_ANY_TEXT.issuperset(messages)
+        for name, messages in reasons.items()
+    )

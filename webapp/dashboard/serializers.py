@@ -21,7 +21,9 @@ class SpanSerializer(serializers.Serializer[Any]):
         min_value=1, max_value=LONGEST_DAYS, default=30, help_text="Up to today, in UTC."
     )
 
-    modality = ModalityField(required=False, help_text="The name of a modality, for that alone.")
+    modality = ModalityField(
+        required=False, allow_blank=True, help_text="The name of a modality, for that alone."
+    )
 
 
 class OfModalitySerializer(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ MOST_FIELDS = 40
 
 
 class FieldsField(serializers.DictField):
-    """Values by the names of fields. In a form each has its own: `fields.view=PA`."""
+    """Values by the names of fields. In a form each has its own, `fields.view=PA`, or `fields` is JSON."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(child=TextField(max_length=40, allow_blank=True), **options)
@@ -28,7 +29,17 @@ class FieldsField(serializers.DictField):
         given = {
             name.removeprefix(begins): dictionary[name] for name in dictionary if name.startswith(begins)
         }
-        return given or dictionary.get(self.field_name, empty)
+        return given or _of_json(dictionary.get(self.field_name, empty))
+
+
+def _of_json(given: Any) -> Any:
+    """What a form's text says in JSON, as OpenAPI has it for objects in forms; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError):
+        return given
 
 
 def checked_fields(profile: Profile, given: Mapping[str, str]) -> dict[str, str]:

@@ -219,6 +219,17 @@ def test_what_the_modality_does_not_have_is_refused(
     assert not Scan.objects.exists()
 
 
+@pytest.mark.parametrize("text", ['{"view": "PA"}', '{"view": "PA", "age_group": ""}'])
+def test_fields_of_a_form_may_be_json(clinician: User, upload: Upload, text: str) -> None:
+    assert upload(clinician, modality="chest-xray", fields=text).json()["fields"] == {"view": "PA"}
+
+
+def test_fields_that_are_no_json_object_are_refused(clinician: User, upload: Upload) -> None:
+    for text in ("[1]", "{", "[" * 100_000):
+        response = upload(clinician, modality="chest-xray", fields=text)
+        assert (response.status_code, list(response.json()["error"]["fields"])) == (400, ["fields"])
+
+
 def test_fields_are_corrected_by_name(clinician: User, upload: Upload, api: Clients) -> None:
     key = upload(
         clinician, modality="chest-xray", **{"fields.view": "PA", "fields.age_group": "child"}
