@@ -68,6 +68,7 @@ DEPENDS = {
         "fields",
     },
     "GET /api/v1/options/": {"modality"},
+    "GET /api/v1/dashboard/": {"modality"},
     "PATCH /api/v1/scans/{id}/": {"micrometres_x", "micrometres_y", "acquired", "fields"},
     # Versions that are registered, and labels that they know.
     "POST /api/v1/scans/{id}/predictions/": {"version", "label"},
