@@ -9,7 +9,7 @@
 # SCAN: an image to upload; without it one is simulated (./retinote data simulate).
 # COMPOSE: the compose program (default: docker compose). ENGINE: docker or podman (default: docker).
 # BUILD_OPTIONS: options for building, such as mounts and arguments. SKIP_BUILD=1: the images are there already.
-# STORE=1: two model servers on one store (deploy/model-store/compose.yml).
+# STORE=1: two model servers on one store (deploy/model-store/compose.yml). This part has not been run yet.
 # PORT, HTTP_PORT: where nginx listens (default 18443, 18080). PROFILE=monitoring: Prometheus too.
 # SCANS: a folder of PNG images that eight clients then upload as fast as they can, to see how many a minute it takes.
 # Everything is named retinote-proof and removed at the end, with its volumes. KEEP=1 leaves it.
