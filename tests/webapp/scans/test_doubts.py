@@ -98,8 +98,8 @@ def test_the_dashboard_tells_how_many_of_a_label_are_doubtful(
 ) -> None:
     judged(predicted(clinician, "CNV"), GOOD)
     assert api(clinician).get("/api/v1/dashboard/").json()["labels"] == [
-        {"label": "CNV", "count": 2, "doubtful": 1},
-        {"label": "CSR", "count": 1, "doubtful": 0},
+        {"modality": "oct", "label": "CNV", "count": 2, "doubtful": 1},
+        {"modality": "oct", "label": "CSR", "count": 1, "doubtful": 0},
     ]
 
 

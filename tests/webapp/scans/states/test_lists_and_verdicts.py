@@ -60,7 +60,7 @@ def test_documents_without_a_state_come_last_and_are_still_counted(
     assert listed(api, clinician, "ordering=state") == keys(stranger_scan, old_scan)
     board = api(clinician).get("/api/v1/dashboard/").json()
     assert board["states"]["unknown"] == 1
-    assert board["labels"] == [{"label": "NORMAL", "count": 1, "doubtful": 0}]
+    assert board["labels"] == [{"modality": "oct", "label": "NORMAL", "count": 1, "doubtful": 0}]
     assert "NORMAL, confidence 70%" in report_text(api, clinician, old_scan)
 
 
