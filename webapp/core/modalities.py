@@ -41,6 +41,11 @@ def installed(name: str) -> Profile | None:
     return named(name) or next(found, None)
 
 
+def answering(name: str | None) -> Profile | None:
+    """The modality of a stored scan, as its document has it; None while it isn't served, so that no model answers."""
+    return named(name or BEFORE)
+
+
 def of_scan(name: str | None) -> Profile:
     """How a stored scan is shown: by its modality, also while that isn't served; by the default one if it was taken away."""
     return installed(name or BEFORE) or default()

@@ -197,15 +197,10 @@ def _fields(found: Profile) -> list[str]:
 
 def by_modality(records: Sequence[Record]) -> dict[str, list[Record]]:
     """The scans of each modality by the folder that they get: none while all are of one, as one model learns from them."""
-    found = _modalities(records)
-    if len(found) < 2:
-        return {"": list(records)}
-    return {
-        f"{each.name}/": [
-            record for record in records if modalities.of_scan(record.scan.modality).name == each.name
-        ]
-        for each in found
-    }
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(f"{modalities.of_scan(record.scan.modality).name}/", []).append(record)
+    return found if len(found) > 1 else {"": list(records)}
 
 
 def folder_path(record: Record) -> str:

@@ -17,7 +17,6 @@ from imaging.formats import FORMATS, VOLUMES
 from modalities import Profile
 from modalities.router import look_at
 from webapp.core import modalities
-from webapp.core.modalities import BEFORE
 from webapp.scans.models import Scan
 from webapp.scans.profile_fields import check_details, checked_fields, in_sentence
 
@@ -164,7 +163,7 @@ def a(title: str) -> str:
 
 def check_known(scan: Scan, said: str, allowed: Sequence[str]) -> None:
     """Raise as `modality_of` where a file that was sent before now comes as another modality, or from somebody without it."""
-    own, known = modalities.of_user(allowed), modalities.named(scan.modality or BEFORE)
+    own, known = modalities.of_user(allowed), modalities.answering(scan.modality)
     if known is None:
         raise ModalityRefused(
             "You have sent this file before, as a kind of picture that is not served here now.", own
@@ -187,7 +186,7 @@ def corrected(scan: Scan, values: Mapping[str, Any]) -> dict[str, Any]:
     """New values of a scan's columns, of its `fields` those that are named. Raises ValidationError for what it hasn't."""
     if not {"eye", "fields"}.intersection(values):
         return dict(values)
-    profile = modalities.named(scan.modality or BEFORE)
+    profile = modalities.answering(scan.modality)
     if profile is None:
         raise exceptions.ValidationError({"fields": ["Pictures of this kind are not served here now."]})
     check_details(profile, values)

@@ -75,10 +75,9 @@ def model_for(modality: str | None) -> str:
 
     No other model ever answers in its place.
     """
-    name = modality or BEFORE  # documents that an earlier version still writes have none
-    found = modalities.named(name)
+    found = modalities.answering(modality)
     if found is None:
-        raise ModelUnavailable(f"No model for scans of the modality {name} is served here.")
+        raise ModelUnavailable(f"No model for scans of the modality {modality or BEFORE} is served here.")
     return found.model
 
 

@@ -29,7 +29,6 @@ from webapp.api.errors import TooLarge
 from webapp.audit.models import Action
 from webapp.audit.recording import Change, record, record_each
 from webapp.core import clock, modalities, request_id
-from webapp.core.modalities import BEFORE
 from webapp.inference.model_server import ModelAnswer
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import keep_origin
@@ -180,7 +179,7 @@ def came_as(examined: ExaminedVolume, said: str = "", allowed: Sequence[str] = (
 
 def as_before(known: Scan, pixels: upload.Pixels) -> Profile:
     """The modality of a volume that was stored before, as `check_known` takes it."""
-    profile = modalities.named(known.modality or BEFORE)
+    profile = modalities.answering(known.modality)
     assert profile is not None
     return profile
 
