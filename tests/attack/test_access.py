@@ -200,6 +200,18 @@ OF_A_SCAN = [call for call in API if "{id}" in call and "/dicomweb/" not in call
 LISTS = ("scans/", "scans/?search=PATIENT", "scans/?ordering=urgent", "scans/?unread=false", "history/")
 
 
+def reaches_nothing(client: APIClient, scan: Scan, subtests: pytest.Subtests) -> None:
+    """Of the only scan there is, by its addresses, in lists and counts, and by an export."""
+    for call in OF_A_SCAN:
+        with subtests.test(call):
+            assert send(client, call, scan).status_code == 404
+    for path in LISTS:
+        with subtests.test(path):
+            assert client.get(f"/api/v1/{path}").json()["results"] == []
+    assert client.get("/api/v1/scans/count/").json() == {"count": 0}
+    assert client.post("/api/v1/exports/", {"format": "csv"}).status_code == 400
+
+
 @pytest.mark.parametrize("who", ["owner", "adjudicator"])
 @pytest.mark.parametrize("to", ["west", ""], ids=["another clinic", "no clinic"])
 def test_who_leaves_a_clinic_reaches_nothing_of_it(
@@ -212,14 +224,7 @@ def test_who_leaves_a_clinic_reaches_nothing_of_it(
     leaver.save()
     client = api(leaver)
 
-    for call in OF_A_SCAN:
-        with subtests.test(call):
-            assert send(client, call, scan).status_code == 404
-    for path in LISTS:
-        with subtests.test(path):
-            assert client.get(f"/api/v1/{path}").json()["results"] == []
-    assert client.get("/api/v1/scans/count/").json() == {"count": 0}
-    assert client.post("/api/v1/exports/", {"format": "csv"}).status_code == 400
+    reaches_nothing(client, scan, subtests)
     shown = client.get("/api/v1/dashboard/").json()
     assert (shown["labels"], shown["verdicts"], shown["cohen"], shown["latency_ms"]) == ([], [], [], None)
     assert Scan.objects.filter(pk=scan.pk).exists()
@@ -243,15 +248,8 @@ def test_who_works_with_other_modalities_reaches_nothing(
     bound.save()
     client = api(bound)
 
-    for call in OF_A_SCAN:
-        with subtests.test(call):
-            assert send(client, call, scan).status_code == 404
-    for path in LISTS:
-        with subtests.test(path):
-            assert client.get(f"/api/v1/{path}").json()["results"] == []
-    assert client.get("/api/v1/scans/count/").json() == {"count": 0}
+    reaches_nothing(client, scan, subtests)
     assert client.get("/api/v1/options/").json()["labels"] == []
-    assert client.post("/api/v1/exports/", {"format": "csv"}).status_code == 400
     assert client.get("/api/v1/dashboard/").json()["labels"] == []
     assert send(client, "POST /api/v1/scans/", scan).status_code == 403, "OCT alone is served here"
     assert Scan.objects.filter(pk=scan.pk).exists()
