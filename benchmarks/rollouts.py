@@ -121,7 +121,7 @@ def _kills(tried: VersionsSubject) -> list[tuple[str, str, bool, float]]:
     chance, told = random.Random(SEED), []
     for victim in (MODEL_SERVER, MONGODB, WORKER, SUPERVISOR):
         for step in tried.steps():
-            before = tried.settled(tried.state())
+            tried.settled(tried.state())
             began = time.monotonic()
             done = kill_in_the_middle(tried, step, _killing(tried.subject, victim), chance)
             took_s = time.monotonic() - began
@@ -131,8 +131,7 @@ def _kills(tried: VersionsSubject) -> list[tuple[str, str, bool, float]]:
                 flush=True,
             )
             if not done:
-                tried.run(*step.words)
-                tried.settled(step.after(before))
+                tried.take(step)
     return told
 
 

@@ -179,6 +179,13 @@ class VersionsSubject:
         except (ServingError, OperationsError, KeyError):
             return False
 
+    def ends(self, step: Step, before: VersionsState) -> tuple[VersionsState, ...]:
+        """The states in which a step may end: what it says, and, with a canary, what its guardrails leave of it."""
+        after = step.after(before)
+        if not (before.canary or after.canary):
+            return (after,)
+        return (after, replace(before, canary=0.0, withdrawn=before.withdrawn | {self.challenger}))
+
     def take(self, step: Step) -> bool:
         """Take a step and wait for its state; False if a guardrail has stopped the canary meanwhile.
 
@@ -186,13 +193,10 @@ class VersionsSubject:
         """
         before = self.state()
         ran = self.run(*step.words, check=False)
-        after = step.after(before)
-        stopped = replace(before, canary=0.0, withdrawn=before.withdrawn | {self.challenger})
-        may_be_stopped = before.canary > 0 or after.canary > 0
-        if ran.returncode and not (may_be_stopped and self.state() == stopped):
+        after, *stopped = self.ends(step, before)
+        if ran.returncode and self.state() not in stopped:
             raise BenchmarkError(f"models {' '.join(step.words)}: {ran.stderr.strip()}")
-        wanted = (after, stopped) if may_be_stopped else (after,)
-        return self.settled(*wanted) == after
+        return self.settled(after, *stopped) == after
 
     def round(self, after_each: Callable[[], None]) -> int:
         """Take all steps; returns how often a guardrail stopped the canary, so that they were begun anew.
@@ -236,17 +240,18 @@ class VersionsSubject:
 def kill_in_the_middle(
     tried: VersionsSubject, step: Step, victim: Callable[[], None], chance: random.Random
 ) -> bool:
-    """Kill something while a step's command runs; true if the step is done afterwards, false if nothing of it is.
+    """Kill something while a step's command runs; true if the step is done afterwards.
 
+    False if nothing of it is, or if a guardrail has stopped the canary meanwhile: what was killed cost it time.
     Raises BenchmarkError for any state between.
     """
     before = tried.state()
-    after = step.after(before)
+    after, *stopped = tried.ends(step, before)
     command = tried.begin(*step.words)
     threading.Event().wait(chance.uniform(0.0, MOST_PAUSE_S))
     victim()
     command.wait(timeout=SETTLE_TIMEOUT_S)
-    return tried.settled(before, after) == after and before != after
+    return tried.settled(before, after, *stopped) == after and before != after
 
 
 @contextmanager
