@@ -135,6 +135,12 @@ COMMANDS = {
         "add_train_arguments",
         "train",
     ),
+    "last-layer": Command(
+        "fit the last layer of a model, or of a pretrained network, by logistic regression",
+        "training.last_layer.commands",
+        "add_last_layer_arguments",
+        "last_layer",
+    ),
     "fine-tune": Command(
         "make the next version of a model from verified scans: a frozen data set",
         "training.learning.commands",

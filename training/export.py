@@ -50,12 +50,7 @@ def save_model(
     The card is written last, so that a folder with a card holds a whole model.
     """
     out.mkdir(parents=True, exist_ok=True)
-    weights = save(
-        {
-            key: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-            for key, value in network.state_dict().items()
-        }
-    )
+    weights = weights_bytes(network)
     replace_file(out / WEIGHTS_NAME, weights)
     card = ModelCard(
         name=name,
@@ -87,6 +82,16 @@ def _of_modality(name: str) -> dict[str, Any]:
 def _learnt_from(scans: Sequence[Scan], outliers: Sequence[Scan]) -> list[Scan]:
     """What weights and thresholds follow from: all but the test split."""
     return with_hashes_of_files([scan for scan in (*scans, *outliers) if scan.split != "test"])
+
+
+def weights_bytes(network: nn.Module) -> bytes:
+    """The content of a weights file: safetensors in float16."""
+    return save(
+        {
+            key: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+            for key, value in network.state_dict().items()
+        }
+    )
 
 
 def replace_file(file: Path, content: bytes) -> None:
@@ -160,6 +165,15 @@ def _counts(scans: Sequence[Scan]) -> dict[str, int]:
     simulated = {"simulated": len(scans) - len(real)} if len(real) < len(scans) else {}
     patients = {scan.patient for scan in real if scan.patient}
     return {"scans": len(real), "patients": len(patients), **simulated}
+
+
+def describe_weights(weights: Path) -> dict[str, Any]:
+    """The hash of a weights file, with architecture and making from a card beside it."""
+    origin: dict[str, Any] = {"weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
+    if (weights.parent / CARD_NAME).is_file():
+        card = ModelCard.load(weights.parent / CARD_NAME)
+        origin |= {"architecture": card.architecture, "made_with": card.made_with}
+    return origin
 
 
 def environment() -> dict[str, Any]:

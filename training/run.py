@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,7 +253,7 @@ def _made_with(job: Job, best_epoch: int) -> dict[str, Any]:
         ("teacher", Path(job.recipe.teacher) / export.WEIGHTS_NAME),
     ):
         if recipe[key]:
-            started[key] = _describe_weights(file)
+            started[key] = export.describe_weights(file)
             recipe[key] = Path(recipe[key]).name
     learning = learnt_from(job.data)
     return {
@@ -265,12 +264,3 @@ def _made_with(job: Job, best_epoch: int) -> dict[str, Any]:
         **export.environment(),
         **started,
     }
-
-
-def _describe_weights(weights: Path) -> dict[str, Any]:
-    """The hash of a weights file, with architecture and making from a card beside it."""
-    origin: dict[str, Any] = {"weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
-    if (weights.parent / export.CARD_NAME).is_file():
-        card = ModelCard.load(weights.parent / export.CARD_NAME)
-        origin |= {"architecture": card.architecture, "made_with": card.made_with}
-    return origin

@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from training.explanation.regions import REGIONS
+
 NUMBERS_NAME = "explanations.json"
 SHEET_NAME = "explanations.html"
 SHOWN = ("pointing_game", "pointing_game_strict", "energy", "iou", "deletion", "insertion")
@@ -23,6 +25,11 @@ def add_explanations_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="PATH",
         help="scans with masks, such as simulated ones",
+    )
+    parser.add_argument(
+        "--region",
+        choices=tuple(REGIONS),
+        help="measure against this region instead of masks; a rule finds it in any picture",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for table and page")
     parser.add_argument("--split", default="", metavar="NAME", help="only scans of this split (default: all)")
@@ -68,7 +75,9 @@ def explanations(arguments: argparse.Namespace) -> int:
     scans = read_all(arguments.data, least_labels=1)
     if arguments.split:
         scans = of_split(scans, arguments.split)
-    masked = read_masked(card, choose(scans, card.labels, arguments.count, arguments.seed))
+    region = REGIONS[arguments.region] if arguments.region else None
+    chosen = choose(scans, card.labels, arguments.count, arguments.seed, masked=region is None)
+    masked = read_masked(card, chosen, region)
     measured = measure(card, network, masked, methods, arguments.curves_on, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / NUMBERS_NAME).write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from handlers.card import ModelCard
-from handlers.preprocessing import seen, to_tensor
+from handlers.preprocessing import seen, to_square, to_tensor
 from imaging.decoding import decode
 from training.cache import read_pixels
 from training.data.manifest import DataError, Scan
@@ -27,6 +27,7 @@ from training.explanation.measures import (
     pointing_game,
 )
 from training.explanation.methods import make_method
+from training.explanation.regions import Region
 
 BATCH = 16
 RESAMPLES = 1000
@@ -45,11 +46,13 @@ class Masked:
     labels: list[int]
 
 
-def choose(scans: Sequence[Scan], labels: Sequence[str], per_label: int, seed: int) -> list[Scan]:
-    """At most `per_label` random scans with a mask for each of `labels`; raises DataError when no scan has a mask."""
+def choose(
+    scans: Sequence[Scan], labels: Sequence[str], per_label: int, seed: int, *, masked: bool = True
+) -> list[Scan]:
+    """At most `per_label` random scans for each of `labels`, with a mask if `masked`; raises DataError without any."""
     by_label: dict[str, list[Scan]] = defaultdict(list)
     for scan in scans:
-        if scan.mask is not None and scan.label in labels:
+        if (scan.mask is not None or not masked) and scan.label in labels:
             by_label[scan.label].append(scan)
     rng = np.random.default_rng(seed)
     chosen = [
@@ -61,26 +64,33 @@ def choose(scans: Sequence[Scan], labels: Sequence[str], per_label: int, seed: i
     if not chosen:
         raise DataError(
             "no scan has a mask of its lesions; `./retinote data simulate` makes scans that have one"
+            if masked
+            else f"the data have no scan with one of the labels {', '.join(labels)}"
         )
     return chosen
 
 
-def read_masked(card: ModelCard, scans: Sequence[Scan]) -> Masked:
+def read_masked(card: ModelCard, scans: Sequence[Scan], region: Region | None = None) -> Masked:
     """Read scans and masks at the network's input size; scans with an empty mask (healthy ones) are left out.
 
-    Raises DataError when a scan can't be read, or when all masks are empty.
+    With `region` its rule makes the masks. Raises DataError when a scan can't be read, or when all masks are empty.
     """
     side = card.input.size
     kept, images, masks = [], [], []
     for scan in tqdm(scans, "reading scans", unit="scan", leave=False, disable=None):
-        assert scan.mask is not None
-        mask = decode(scan.mask.read_bytes()).pixels[..., 0]
-        left, top, width, height = seen(mask.shape[1], mask.shape[0], card.input.resize)
-        part = mask[top : top + height, left : left + width]
-        small = cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA) > 127
+        pixels = read_pixels(scan)
+        if region is not None:
+            grey = to_square(pixels, side, card.input.resize)[0].numpy()
+            small = region(np.asarray(grey, np.uint8))
+        else:
+            assert scan.mask is not None
+            mask = decode(scan.mask.read_bytes()).pixels[..., 0]
+            left, top, width, height = seen(mask.shape[1], mask.shape[0], card.input.resize)
+            part = mask[top : top + height, left : left + width]
+            small = cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA) > 127
         if small.any():
             kept.append(scan)
-            images.append(to_tensor(read_pixels(scan), card.input))
+            images.append(to_tensor(pixels, card.input))
             masks.append(small)
     if not kept:
         raise DataError("every mask is empty: there is no lesion to point at")
@@ -121,14 +131,17 @@ def measure(
                 _probability(network, card, chosen), masked.images[some], maps[some]
             )
         by_label = {
-            label: round(float(hits[own].mean()), 4)
-            for number, label in enumerate(card.labels)
-            if (own := np.array(masked.labels) == number).any()
+            key: {
+                label: round(float(measured[key][own].mean()), 4)
+                for number, label in enumerate(card.labels)
+                if (own := np.array(masked.labels) == number).any()
+            }
+            for key in ("pointing_game", "energy")
         }
         by_method[name] = {
             **{key: round(float(values.mean()), 4) for key, values in measured.items()},
             "intervals": {key: _interval(values, seed) for key, values in measured.items()},
-            "pointing_game_by_label": by_label,
+            **{f"{key}_by_label": values for key, values in by_label.items()},
             "milliseconds": round(milliseconds, 2),
         }
     return {"scans": len(masked.scans), "curves_on": len(some) if curves_on else 0, "methods": by_method}

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import timm
@@ -12,6 +13,7 @@ from torch import nn
 
 from handlers.card import ModelCard
 from tests.models import make_model
+from tests.training.tables import write_table
 from training.data.manifest import DataError
 from training.explanation.commands import add_explanations_arguments, explanations
 from training.explanation.methods import NAMES, make_method
@@ -54,6 +56,24 @@ def test_methods_are_measured_shown_and_stored(
     page = (out / "explanations.html").read_text()
     assert "layer-cam, both stages" in page and str(tmp_path) not in page
     assert ModelCard.load(model / "model.json").metrics["explanations"]["method"] == "grad-cam"
+
+
+def test_a_region_takes_the_place_of_masks(tmp_path: Path) -> None:
+    rows = []
+    for number, label in enumerate(("CNV", "MH", "MH")):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((64, 64), 90, np.uint8))
+        rows.append({"file": f"{number}.png", "label": label})
+    write_table(tmp_path / "manifest.csv", rows)
+    model, out = make_model(tmp_path / "store"), tmp_path / "out"
+
+    options = ["--methods", "the centre", "--curves-on", 0]
+    assert run(model, tmp_path, out, *options, "--region", "lungs") == 0
+    measured = json.loads((out / "explanations.json").read_text())
+    assert measured["scans"] == 3
+    by_label = measured["methods"]["the centre"]["energy_by_label"]
+    assert by_label["CNV"] == by_label["MH"] == pytest.approx(0.53, abs=0.05), "ellipses"
+    with pytest.raises(DataError, match="no scan has a mask"):
+        run(model, tmp_path, out, *options)
 
 
 @pytest.mark.parametrize("name", NAMES)
