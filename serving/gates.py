@@ -11,7 +11,8 @@ from handlers.checks import content_sha256
 from serving.errors import ServingError
 from serving.stores import ModelStores
 
-GATE_NAME = "gate.json"
+GATE_NAME, PAGE_NAME, PDF_NAME = "gate.json", "gate.html", "gate.pdf"
+"""What was found, and the same as a page and as a PDF."""
 LONGEST_REASON = 500
 """Letters of the reason for an override."""
 

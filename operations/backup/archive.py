@@ -17,7 +17,7 @@ from operations.backup.errors import BackupError, DamagedArchive
 from operations.backup.manifest import MANIFEST, Manifest
 
 CHECKSUMS = "members.sha256"
-FOLDERS = ("documents", "media", "models")
+FOLDERS = ("documents", "media", "models", "gates")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 BLOCK_BYTES = 2**20
 Progress = Callable[[str, int], None]

@@ -21,25 +21,27 @@ from pathlib import Path
 from typing import IO, cast
 
 from operations.backup import audit, documents, media
-from operations.backup.archive import ArchiveWriter, Hashing, Progress
+from operations.backup.archive import FOLDERS, ArchiveWriter, Hashing, Progress
 from operations.backup.errors import BackupError
 from operations.backup.manifest import Collection, Files, Manifest
 from operations.stack.folder import DataFolder
 from operations.version import installed_version
 from serving.archive import CARD, FINDINGS, INT8, STATISTICS, WEIGHTS
+from serving.gates import GATE_NAME, PAGE_NAME, PDF_NAME
 
 MAX_ROUNDS = 8
 """A round takes as long as reading all documents. Another one follows only if a scan was deleted meanwhile."""
 REGISTRY = "registry.json"
 STORE = "store"
-MODEL_FILES = (CARD, WEIGHTS, STATISTICS, FINDINGS, INT8)
+MODEL_FILES = (CARD, WEIGHTS, STATISTICS, FINDINGS, INT8, GATE_NAME)
 """The files that a version may have."""
+GATE_FILES = (GATE_NAME, PAGE_NAME, PDF_NAME)
 
 
 def make_backup(
     data: DataFolder, database: documents.AnyDatabase, out: IO[bytes], progress: Progress
 ) -> Manifest:
-    """Write documents, images and models of an installation to `out`, and record it for the audit.
+    """Write documents, images, models and gates of an installation to `out`, and record it for the audit.
 
     Raises BackupError and OSError.
     """
@@ -48,8 +50,9 @@ def make_backup(
         taken = datetime.now(UTC)
         collections, links = _snapshot(database, data.media, work, progress)
         links.add_others()
-        models = work / "models"
+        models, gates = work / "models", work / "gates"
         _copy_models(data, models)
+        _copy_versions(data.gates, gates, GATE_FILES)
         manifest = Manifest(
             retinote=installed_version(),
             taken=f"{taken:%Y-%m-%dT%H:%M:%SZ}",
@@ -57,10 +60,11 @@ def make_backup(
             collections=tuple(collections),
             media=links.files(),
             models=media.count(models),
+            gates=media.count(gates),
             missing_media=tuple(sorted(links.missing)),
         )
         writer = ArchiveWriter(cast(IO[bytes], hashed), work, manifest, progress)
-        for name in ("documents", "media", "models"):
+        for name in FOLDERS:
             folder = links.folder if name == "media" else work / name
             writer.add_folder(folder, name)
         writer.close()
@@ -105,12 +109,18 @@ def _copy_models(data: DataFolder, target: Path) -> None:
     target.mkdir(mode=0o700)
     with contextlib.suppress(FileNotFoundError):
         shutil.copyfile(data.registry, target / REGISTRY)
-    for card in sorted(data.model_store.glob(f"*/*/{CARD}")):
-        version = target / STORE / card.parent.relative_to(data.model_store)
+    _copy_versions(data.model_store, target / STORE, MODEL_FILES)
+
+
+def _copy_versions(source: Path, target: Path, names: tuple[str, ...]) -> None:
+    """Copy the files of those names from NAME/VERSION/ of a folder, for each version that has the first of them."""
+    target.mkdir(mode=0o700)
+    for first in sorted(source.glob(f"*/*/{names[0]}")):
+        version = target / first.parent.relative_to(source)
         version.mkdir(mode=0o700, parents=True)
-        for name in MODEL_FILES:
+        for name in names:
             with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(card.with_name(name), version / name)
+                shutil.copyfile(first.with_name(name), version / name)
 
 
 @contextlib.contextmanager
@@ -129,8 +139,6 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def total(manifest: Manifest) -> Files:
-    """The number and bytes of images and models together."""
-    return Files(
-        manifest.media.count + manifest.models.count,
-        manifest.media.total_bytes + manifest.models.total_bytes,
-    )
+    """The number and bytes of images, models and gates together."""
+    kinds = (manifest.media, manifest.models, manifest.gates)
+    return Files(sum(files.count for files in kinds), sum(files.total_bytes for files in kinds))

@@ -39,6 +39,8 @@ class Manifest:
     collections: tuple[Collection, ...]
     media: Files
     models: Files
+    gates: Files = field(default_factory=Files)
+    """Missing in older backups."""
     missing_media: tuple[str, ...] = ()
     """Files that documents name but that were already missing. A scan without its image says so after a restore."""
     format: int = field(default=FORMAT)
@@ -68,6 +70,7 @@ class Manifest:
         try:
             content["collections"] = tuple(Collection(**each) for each in content["collections"])
             content["media"], content["models"] = Files(**content["media"]), Files(**content["models"])
+            content["gates"] = Files(**content.get("gates", {}))
             content["missing_media"] = tuple(content["missing_media"])
             manifest = cls(**content)
         except (KeyError, TypeError, AttributeError) as error:

@@ -108,6 +108,7 @@ def _switch(data: DataFolder, database: documents.AnyDatabase, manifest: Manifes
         ("images", lambda: _put_images(new, data.media, old)),
         ("documents", lambda: documents.switch(database, manifest.collections)),
         ("models", lambda: _put_models(data, work / "models")),
+        ("gates", lambda: _put_versions(work / "gates", data.gates)),
     ]
     done: list[str] = []
     for name, step in steps:
@@ -135,10 +136,15 @@ def _put_models(data: DataFolder, models: Path) -> None:
     make_private(data.torchserve)
     if registry.exists():
         shutil.move(registry, data.registry)
-    for version in (models / STORE).glob("*/*"):
-        target = data.model_store / version.relative_to(models / STORE)
+    _put_versions(models / STORE, data.model_store)
+    make_private(data.secrets)
+    data.administrator_note.touch(mode=0o600)  # accounts are there already
+
+
+def _put_versions(source: Path, folder: Path) -> None:
+    """Move what is in NAME/VERSION/ of `source` to the folder."""
+    for version in source.glob("*/*"):
+        target = folder / version.relative_to(source)
         shutil.rmtree(target, ignore_errors=True)
         make_private(target.parent)
         shutil.move(version, target)
-    make_private(data.secrets)
-    data.administrator_note.touch(mode=0o600)  # accounts are there already

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handlers.checks import content_sha256
 from serving.errors import ServingError
-from serving.gates import GATE_NAME, checked_reason, gate_file, read_gate, refusal
+from serving.gates import checked_reason, gate_file, read_gate, refusal
 from serving.stores import ModelStores
+from tests.gates import facts, write_gate
 from tests.models import make_model
 
 NAME, OLD, NEW = "retina-oct", "1.0.0", "1.1.0"
@@ -32,28 +31,9 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> ModelStores:
 def write(stores: ModelStores, tmp_path: Path) -> Write:
     """Writes a passed gate of the candidate against the champion, with changes; returns its file."""
 
-    def facts(version: str) -> dict[str, str]:
-        return {
-            "name": NAME,
-            "version": version,
-            "weights_sha256": stores.weights_sha256(NAME, version),
-        }
-
     def write(champion: str = OLD, tampered: dict[str, Any] | None = None, **changes: Any) -> Path:
-        content: dict[str, Any] = {
-            "passed": True,
-            "better": False,
-            "made": "2026-11-29T06:00:00+00:00",
-            "candidate": facts(NEW),
-            "champion": facts(champion),
-            "checks": [],
-            **changes,
-        }
-        whole = {**content, "sha256": content_sha256(content), **(tampered or {})}
-        path = tmp_path / NAME / NEW / GATE_NAME
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(whole), encoding="utf-8")
-        return path
+        ours, theirs = (facts(stores, NAME, version) for version in (NEW, champion))
+        return write_gate(tmp_path, ours, theirs, tampered, **changes)
 
     return write
 

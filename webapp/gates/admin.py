@@ -9,7 +9,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from webapp.gates.evidence import PDF_NAME, folder_of
+from serving.gates import PDF_NAME
+from webapp.gates.evidence import folder_of
 from webapp.gates.models import ChangedTier
 from webapp.scans.disclosing_admin import DisclosingAdmin
 

@@ -19,7 +19,6 @@ from webapp.audit.recording import Actor, record
 from webapp.gates.models import ChangedTier, Override
 from webapp.inference.version_page import Link, Section, add_sections
 
-PDF_NAME = "gate.pdf"
 VERDICTS = {True: "passed", False: "not passed", None: "not judged"}
 
 

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from operations.backup.archive import ArchiveWriter, unpack
+from operations.backup.archive import FOLDERS, ArchiveWriter, unpack
 from operations.backup.errors import BackupError, DamagedArchive
 from operations.backup.manifest import Files, Manifest
 
-MANIFEST = Manifest("0.1.0", "2030-01-02T03:04:05Z", "retinote", (), Files(2, 9), Files(1, 2))
+MANIFEST = Manifest("0.1.0", "2030-01-02T03:04:05Z", "retinote", (), Files(2, 9), Files(1, 2), Files(1, 2))
 MEMBERS = {
     "documents/scans.bson.gz": b"documents",
     "media/scans/ab/one.png": b"an image",
     "models/registry.json": b"{}",
+    "gates/retina-oct/1.1.0/gate.json": b"{}",
 }
 
 
@@ -33,7 +34,7 @@ def archive(tmp_path: Path) -> bytes:
         (scratch / name).parent.mkdir(parents=True)
         (scratch / name).write_bytes(content)
     writer = ArchiveWriter(out, scratch, MANIFEST, nothing)
-    for folder in ("documents", "media", "models"):
+    for folder in FOLDERS:
         writer.add_folder(scratch / folder, folder)
     writer.close()
     shutil.rmtree(scratch)
@@ -83,7 +84,7 @@ def test_a_flipped_byte_of_any_member_is_found(archive: bytes, into: Path, name:
         unpack(io.BytesIO(bytes(spoilt)), into, nothing)
 
     # The last line of the checksums is that of the last file.
-    assert (name if name != "members.sha256" else "models/registry.json") in str(refused.value)
+    assert (name if name != "members.sha256" else "gates/retina-oct/1.1.0/gate.json") in str(refused.value)
 
 
 @pytest.mark.parametrize("name", list(MEMBERS))

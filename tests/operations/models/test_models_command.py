@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from handlers.checks import content_sha256
 from operations.errors import OperationsError
 from operations.models.commands import ACTIONS, ARGUMENTS, add_models_arguments, models
 from operations.models.decisions import StoppedStack, one_at_a_time
@@ -20,6 +19,7 @@ from serving.errors import ServingError
 from serving.gates import GATE_NAME
 from serving.registry import Registry, models_to_serve
 from serving.stores import ModelStores
+from tests.gates import facts, write_gate
 from tests.handlers.test_trial import one_nan, rewrite_card, rewrite_weights
 from tests.models import make_model
 
@@ -301,19 +301,7 @@ def test_every_action_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> N
 def passed_gate(data: DataFolder, store: Path, version: str, champion: str) -> None:
     """Write down that a version has passed its gate: the comparison itself is tested where it is made."""
     stores = ModelStores([store, data.model_store])
-    content = {
-        "passed": True,
-        "better": False,
-        "made": "2026-11-29T06:00:00+00:00",
-        "checks": [],
-        **{
-            role: {"name": NAME, "version": one, "weights_sha256": stores.weights_sha256(NAME, one)}
-            for role, one in (("candidate", version), ("champion", champion))
-        },
-    }
-    path = data.gates / NAME / version / GATE_NAME
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({**content, "sha256": content_sha256(content)}), encoding="utf-8")
+    write_gate(data.gates, facts(stores, NAME, version), facts(stores, NAME, champion))
 
 
 def test_a_version_that_has_passed_its_gate_is_promoted(run: Run, data: DataFolder, store: Path) -> None:

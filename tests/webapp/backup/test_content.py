@@ -16,7 +16,7 @@ import pytest
 from django.db import connection
 from PIL import Image
 
-from operations.backup.archive import ArchiveWriter, unpack
+from operations.backup.archive import FOLDERS, ArchiveWriter, unpack
 from operations.backup.backup import make_backup
 from operations.backup.documents import AnyDatabase, drop_loaded
 from operations.backup.errors import BackupError, DamagedArchive
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 MODEL_FILES = (
     *("model.json", "weights.safetensors", "statistics.safetensors", "findings.safetensors"),
-    "int8.safetensors",
+    *("int8.safetensors", "gate.json"),
 )
 BOX = {"target": {"selector": {"type": "FragmentSelector", "value": "xywh=pixel:120,88,64,40"}}}
 
@@ -137,7 +137,7 @@ def test_a_backup_that_the_database_does_not_take_changes_nothing(
     wrong = replace(manifest, collections=(replace(first, documents=first.documents + 1), *others))
     out = io.BytesIO()
     writer = ArchiveWriter(out, folder, wrong, nothing)
-    for name in ("documents", "media", "models"):
+    for name in FOLDERS:
         writer.add_folder(folder / name, name)
     writer.close()
     before = content(database, data.media)

@@ -12,10 +12,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from handlers.checks import content_sha256
 from serving.changes import note
-from serving.gates import GATE_NAME
 from serving.registry import Choice
+from tests.gates import write_gate
 from tests.models import make_model
 from tests.webapp.conftest import Predicted
 from webapp.accounts.models import User
@@ -131,20 +130,15 @@ def test_the_page_of_a_version_shows_its_gate(
 ) -> None:
     assert f"./retinote models gate {NAME} {NEW}" in browser.get(PAGE).content.decode()
     settings.LEARNING_DIR = tmp_path / "learning"
-    folder = tmp_path / "learning" / "gates" / NAME / NEW
-    folder.mkdir(parents=True)
-    content = {
-        "passed": False,
-        "better": False,
-        "made": "2026-11-29T06:00:00+00:00",
-        "candidate": {"name": NAME, "version": NEW, "weights_sha256": "ab" * 32},
-        "champion": {"name": NAME, "version": "1.0.0", "weights_sha256": "cd" * 32},
-        "test_sets": [{"name": "simulated", "scans": 480, "patients": 60, "sha256": "ef" * 32}],
-        "checks": [
-            {"name": "Macro F1", "set": "simulated", "passed": False, "reason": "It is lower by 0.2."}
-        ],
-    }
-    (folder / GATE_NAME).write_text(json.dumps({**content, "sha256": content_sha256(content)}))
+    check = {"name": "Macro F1", "set": "simulated", "passed": False, "reason": "It is lower by 0.2."}
+    folder = write_gate(
+        tmp_path / "learning" / "gates",
+        {"name": NAME, "version": NEW, "weights_sha256": "ab" * 32},
+        {"name": NAME, "version": "1.0.0", "weights_sha256": "cd" * 32},
+        passed=False,
+        test_sets=[{"name": "simulated", "scans": 480, "patients": 60, "sha256": "ef" * 32}],
+        checks=[check],
+    ).parent
     (folder / "gate.pdf").write_bytes(b"%PDF-1.4")
 
     page = browser.get(PAGE).content.decode()
