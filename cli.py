@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import os
-import select
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,8 +22,6 @@ OUR_PACKAGES = (
 )
 FAILED = 2
 INTERRUPTED = 130
-UNREAD = 141
-"""As of a program that SIGPIPE ends: whoever read what it prints, such as `head`, has read enough."""
 
 DESCRIPTION = """\
 Retinote reads retinal OCT scans: probabilities per disease, a heat map, expert review.
@@ -238,22 +235,14 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and _is_unread():
-            return UNREAD
+        if isinstance(error, BrokenPipeError):
+            unread = importlib.import_module("operations.unread")
+            if unread.is_unread():
+                return int(unread.UNREAD)
         if not _is_expected(error):
             raise
         print(f"retinote: {error}", file=sys.stderr)
         return FAILED
-
-
-def _is_unread() -> bool:
-    """Whether nobody reads what is printed any more. If so, what is left goes nowhere, and Python says nothing of it."""
-    printed = select.poll()
-    printed.register(sys.stdout.fileno(), 0)  # which tells of errors alone
-    if not printed.poll(0):
-        return False
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return True
 
 
 def run_tests(arguments: argparse.Namespace) -> NoReturn:

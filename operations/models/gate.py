@@ -6,13 +6,13 @@ import argparse
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from operations.errors import OperationsError
 from operations.stack.folder import DataFolder, make_private, running_state
 from operations.stack.stores import registry_of
+from operations.unread import check, running
 from serving import changes
 from serving.gates import GATE_NAME, read_gate
 from serving.registry import default_versions
@@ -150,9 +150,9 @@ def _compare(data: DataFolder, work: Path, ours: Path, theirs: Path, given: list
 
 def _step(step: str, words: list[str]) -> int:
     """Run a step of `training.gate`, which prints what is wrong; returns its status."""
-    command = [sys.executable, "-m", "training.gate", step, *words]
+    command = running("training.gate", step, *words)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    return check(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
 
 
 def _web_app(data: DataFolder, state: dict[str, object], words: list[str]) -> bool:

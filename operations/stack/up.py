@@ -17,6 +17,7 @@ from operations.stack.folder import DataFolder, write_private, write_state
 from operations.stack.service import StackFailed, Status
 from operations.stack.stores import places
 from operations.stack.supervisor import StopRequested, Supervisor, Task
+from operations.unread import check
 from serving import torchserve
 from serving.capacity import Capacity
 from serving.shared.place import is_url
@@ -337,4 +338,4 @@ def manage(data: DataFolder, state: Mapping[str, Any], arguments: list[str]) -> 
     """Run a management command of the web app for a running stack. Returns its exit status."""
     command = webapp.django(*arguments)
     environment = running_environment(data, state)
-    return subprocess.run(command, env=environment, cwd=webapp.ROOT, check=False).returncode
+    return check(subprocess.run(command, env=environment, cwd=webapp.ROOT, check=False).returncode)

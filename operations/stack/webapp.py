@@ -23,6 +23,7 @@ from handlers.local_calibration import FOLDER_VARIABLE
 from operations.errors import OperationsError
 from operations.stack import ports
 from operations.stack.database import broker_of, database_name
+from operations.unread import running
 from serving.capacity import core_count
 from serving.direct import ask
 from serving.shared.place import STORE_VARIABLE
@@ -182,7 +183,7 @@ def takes_connections(host: str, port: int) -> bool:
 
 def django(*arguments: str) -> list[str]:
     """The command line of a Django management command."""
-    return [sys.executable, "-m", "django", *arguments]
+    return running("django", *arguments)
 
 
 def environment(

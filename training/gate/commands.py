@@ -29,6 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         status: int = known.run(known)
         return status
+    except BrokenPipeError:  # nobody reads on, which is no failure: `operations.unread` ends it
+        raise
     except (DataError, CardError, NetworkError, OSError) as error:
         print(f"retinote: {error}", file=sys.stderr)
         return FAILED

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from operations.unread import UNREAD, running
 from serving.gates import read_gate
 from tests.training.gate.conftest import World
+from tests.unread import unread
 from training.gate.commands import main
 from training.gate.judging import Order, as_text, compare
 from training.gate.margins import read_margins
@@ -65,6 +67,24 @@ def test_a_gate_is_written_three_times_and_read_by_who_promotes(
         assert words in page, words
     for words in ("Recall of BRIGHT", "What it may do", "rollback spots", "Research software"):
         assert words in text, words
+
+
+def test_who_reads_no_further_ends_it_quietly(measured: dict[str, Any], tmp_path: Path) -> None:
+    """As behind `./retinote models gate NAME VERSION | head -0`: what it wrote is whole."""
+    file = tmp_path / "measured.json"
+    file.write_text(as_text(measured), encoding="utf-8")
+    words = [
+        "conclude",
+        "--measured",
+        str(file),
+        "--out",
+        str(tmp_path / "out"),
+        "--why-not",
+        "No stack runs.",
+    ]
+
+    assert unread(running("training.gate", *words)) == (UNREAD, "")
+    assert read_gate(tmp_path / "out" / "gate.json").passed
 
 
 def test_a_changed_word_is_noticed(conclude: Callable[..., int], tmp_path: Path) -> None:
