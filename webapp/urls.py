@@ -13,6 +13,7 @@ from webapp.core.page import page
 from webapp.dashboard.views import DashboardView
 from webapp.exports.views import ExportView
 from webapp.fhir.views import FhirView, VolumeFhirView
+from webapp.gates.views import GatesView
 from webapp.gateway.views import inference_key
 from webapp.history.views import HistoryViewSet
 from webapp.learning.views import DataSetsView
@@ -52,6 +53,7 @@ api: list[URLPattern | URLResolver] = [
     path("calibrations/", CalibrationsView.as_view(), name="calibrations"),
     path("calibrations/undo/", UndoCalibrationView.as_view(), name="calibration-undo"),
     path("data-sets/", DataSetsView.as_view(), name="data-sets"),
+    path("gates/", GatesView.as_view(), name="gates"),
     path("exports/", ExportView.as_view(), name="exports"),
     path("internal/inference-key/", inference_key, name="inference-key"),
     path("options/", OptionsView.as_view(), name="options"),

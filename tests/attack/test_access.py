@@ -92,6 +92,7 @@ API = {
     # 409: nothing is settled.
     "GET /api/v1/data-sets/":                    (401, 403, 403, 403, 403, 403, 200),
     "POST /api/v1/data-sets/":                   (401, 403, 403, 403, 403, 403, 409),
+    "GET /api/v1/gates/":                        (401, 403, 403, 403, 403, 403, 200),
     "POST /api/v1/exports/":                     (401, 200, 200, 400, 200, 200, 200),
     "GET /api/v1/options/":                      (401, 200, 200, 200, 200, 200, 200),
     # For the gateway, which has a secret, and for no one else: tests/webapp/gateway.

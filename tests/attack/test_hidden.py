@@ -128,7 +128,7 @@ def identify(people: People, name: str, begin: datetime, letter: str) -> None:
 
 
 # What only users get who see patients, or administrators.
-NOT_FOR_THEM = re.compile(r"/(calibrations|data-sets|follow-up|dicom/[a-z]+|sendings)/$")
+NOT_FOR_THEM = re.compile(r"/(calibrations|data-sets|follow-up|gates|dicom/[a-z]+|sendings)/$")
 
 
 def test_de_identified_data_do_not_depend_on_what_identifies(

@@ -10,8 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from serving.gates import PDF_NAME
-from webapp.gates.evidence import folder_of
 from webapp.gates.models import ChangedTier
+from webapp.gates.verdicts import file_of
 from webapp.scans.disclosing_admin import DisclosingAdmin
 
 
@@ -42,10 +42,8 @@ class ChangedTierAdmin(DisclosingAdmin[ChangedTier]):
 
     def evidence(self, request: HttpRequest, name: str, version: str) -> HttpResponseBase:
         """The PDF of a version's gate. Raises Http404 where there is none."""
-        folder = folder_of(name, version)
-        gates = folder_of("x", "x").parents[1].resolve()
-        file = (folder / PDF_NAME).resolve()
-        if not file.is_relative_to(gates) or not file.is_file():
+        file = file_of(name, version, PDF_NAME)
+        if file is None:
             raise Http404
         return FileResponse(file.open("rb"), as_attachment=True, filename=f"gate-{name}-{version}.pdf")
 

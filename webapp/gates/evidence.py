@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from serving.gates import GATE_NAME, Gate, GateError, read_gate
+from serving.gates import PDF_NAME, Gate, GateError
 from webapp.audit import model_changes
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action
 from webapp.audit.recording import Actor, record
 from webapp.gates.models import ChangedTier, Override
-from webapp.inference.version_page import Link, Section, add_sections
+from webapp.gates.verdicts import file_of, gate_of, words_of
+from webapp.inference.version_page import Link, Section, add_column, add_sections
 
 VERDICTS = {True: "passed", False: "not passed", None: "not judged"}
 
@@ -25,6 +24,7 @@ VERDICTS = {True: "passed", False: "not passed", None: "not judged"}
 def register() -> None:
     """Have the page of each version show this, and keep the reasons of overrides."""
     add_sections(sections)
+    add_column("Gate", words_of)
     model_changes.listen(keep_override)
 
 
@@ -48,11 +48,6 @@ def keep_override(action: Action, change: Mapping[str, Any], actor: Actor) -> No
     )
 
 
-def folder_of(name: str, version: str) -> Path:
-    """Where the files of a version's gate lie, on one machine with the commands."""
-    return Path(settings.LEARNING_DIR) / "gates" / name / version
-
-
 def sections(name: str, version: str) -> list[Section]:
     """The override of a version, if there is one, and its gate."""
     return [*_overrides(name, version), *_gate(name, version)]
@@ -69,36 +64,39 @@ def _overrides(name: str, version: str) -> list[Section]:
 
 
 def _gate(name: str, version: str) -> list[Section]:
-    path = folder_of(name, version) / GATE_NAME
-    if not path.is_file():
+    try:
+        gate = gate_of(name, version)
+    except GateError as error:
+        return [Section("Gate", [], str(error))]
+    if gate is None:
         command = f"./retinote models gate {name} {version}"
         return [
             Section("Gate", [], f"It has not been compared with another version here. To do so: {command}")
         ]
-    try:
-        gate = read_gate(path)
-    except GateError as error:
-        return [Section("Gate", [], str(error))]
     return [_summary(gate, name, version), _checks(gate)]
 
 
 def _summary(gate: Gate, name: str, version: str) -> Section:
-    verdict = "passed" if gate.passed else "not passed"
-    if gate.passed and gate.better:
-        verdict = "passed: better than the version that it was compared with"
     rows = [
-        ("verdict", verdict),
+        ("verdict", words_of(name, version)),
         ("made", gate.made),
         ("compared with", gate.champion["version"]),
         *((f"test set: {row['name']}", _set(row)) for row in gate.content.get("test_sets", [])),
         ("sha256", gate.sha256),
     ]
-    links = [Link("Evidence as PDF", reverse("admin:gate-pdf", args=[name, version]))]
+    links = pdf_links(name, version)
     if ChangedTier.objects.filter(model_name=name, model_version=version).exists():
         query = urlencode({"model_version__exact": version})
         place = reverse("admin:gates_changedtier_changelist")
         links.append(Link("Stored scans whose urgency would change", f"{place}?{query}"))
     return Section("Gate", rows, links=links)
+
+
+def pdf_links(name: str, version: str) -> list[Link]:
+    """A link to the evidence of a version's gate, where there is some."""
+    if file_of(name, version, PDF_NAME) is None:
+        return []
+    return [Link("Evidence as PDF", reverse("admin:gate-pdf", args=[name, version]))]
 
 
 def _checks(gate: Gate) -> Section:

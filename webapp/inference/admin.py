@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from webapp.core import modalities
 from webapp.inference.model_server import ImageRefused, ModelUnavailable, model_client
 from webapp.inference.models import RegisteredVersion
-from webapp.inference.version_page import added_sections, card_section
+from webapp.inference.version_page import added_columns, added_sections, card_section
 
 
 @admin.register(RegisteredVersion)
@@ -64,7 +64,10 @@ class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
         }
         for name in modalities.models():
             try:
-                context["versions"] += model_client(name).versions()
+                context["versions"] += [
+                    (version, added_columns(version.name, version.version))
+                    for version in model_client(name).versions()
+                ]
             except ModelUnavailable as error:
                 context["error"] = str(error)
         return TemplateResponse(request, "admin/inference/registered_versions.html", context)

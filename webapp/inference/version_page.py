@@ -31,6 +31,21 @@ Sections = Callable[[str, str], list[Section]]
 _added: list[Sections] = []
 
 
+Words = Callable[[str, str], str]
+"""Takes name and version of a model; returns a few words."""
+_columns: dict[str, Words] = {}
+
+
+def add_column(title: str, words: Words) -> None:
+    """Have an app above this one add a column to the lists of versions."""
+    _columns[title] = words
+
+
+def added_columns(name: str, version: str) -> dict[str, str]:
+    """What apps above this one know of a version in a few words, by the titles of their columns."""
+    return {title: words(name, version) for title, words in _columns.items()}
+
+
 def add_sections(sections: Sections) -> None:
     """Have an app above this one add sections to every version's page."""
     if sections not in _added:

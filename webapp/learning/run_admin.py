@@ -17,6 +17,8 @@ from django.views.decorators.http import require_POST
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.core import modalities
+from webapp.gates.evidence import pdf_links
+from webapp.gates.verdicts import words_of
 from webapp.learning import curves, run_summary, runs, stages, triggers
 from webapp.learning.run_document import RESUMABLE, LearningRun
 from webapp.scans.disclosing_admin import DisclosingAdmin
@@ -82,6 +84,8 @@ class LearningRunAdmin(DisclosingAdmin[LearningRun]):
             "charts": curves.charts(run.epochs),
             "figures": run_summary.figures(run),
             "checks": run.gate.get("checks", []),
+            "gate_now": words_of(run.model_name, run.version),
+            "gate_links": pdf_links(run.model_name, run.version),
             "next_step": run_summary.next_step(run),
             "folder": runs.folder_of(run),
             "refresh_s": REFRESH_S if run.is_open and not run.is_silent else 0,
@@ -145,9 +149,12 @@ class LearningRunAdmin(DisclosingAdmin[LearningRun]):
         return f"{run.model_name} {run.version} from {run.from_version}" if run.version else run.model_name
 
     @admin.display(description="Gate")
-    def gate_result(self, run: LearningRun) -> str:
-        """What the gate said."""
-        return gate_words(run)
+    def gate_result(self, run: LearningRun) -> SafeString | str:
+        """What the gate said, with a link to the version's page, which has all of it."""
+        if not run.gate or not run.version:
+            return gate_words(run)
+        place = reverse("admin:model-version", args=[run.model_name, run.version])
+        return format_html('<a href="{}">{}</a>', place, gate_words(run))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """They are begun by the button."""

@@ -22,6 +22,7 @@ from webapp.accounts.models import User
 from webapp.audit.model_changes import tell
 from webapp.audit.models import Action
 from webapp.audit.recording import record
+from webapp.inference.version_page import added_columns
 from webapp.mongodb.transactions import all_or_nothing
 
 REGISTER, PROMOTE, ROLLBACK, RETIRE = "register", "promote", "rollback", "retire"
@@ -49,6 +50,11 @@ class StoredVersion:
     servers: int
     seen: str
     """The hash of the decisions that it is shown by."""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What other apps know of it, such as what its gate said."""
+        return added_columns(self.name, self.version)
 
     @property
     def may_be_promoted(self) -> bool:

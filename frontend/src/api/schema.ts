@@ -209,6 +209,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gates/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the gates of model versions said, the newest first, 100 at most. */
+        get: operations["gates_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/history/": {
         parameters: {
             query?: never;
@@ -1366,6 +1383,24 @@ export interface components {
             place: number;
             /** @description A sentence; empty in de-identified data. */
             reason: string;
+        };
+        /** @description What the gate said of a version. No figure is in it: those on few scans tell what was said of each. */
+        GateVerdict: {
+            /** @description The model. */
+            readonly name: string;
+            readonly version: string;
+            /** @description Null where the gate can't be read. */
+            readonly passed: boolean | null;
+            /** @description The same in words. */
+            readonly words: string;
+            /** @description The version that it was compared with. */
+            readonly against: string;
+            /** @description When, as ISO 8601. */
+            readonly made: string;
+            /** @description Of the gate, as the audit has it. */
+            readonly sha256: string;
+            /** @description Address of the version's page in the administration, with all checks. */
+            readonly page: string;
         };
         /** @description Labels that make one answer where they can't be told apart. */
         Group: {
@@ -3063,6 +3098,27 @@ export interface operations {
                 content: {
                     "application/zip": string;
                     "text/csv": string;
+                };
+            };
+            "4XX": components["responses"]["Error"];
+            "5XX": components["responses"]["Error"];
+        };
+    };
+    gates_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateVerdict"][];
                 };
             };
             "4XX": components["responses"]["Error"];

@@ -52,6 +52,8 @@ export type ReviewChange = Pick<Schemas["ReviewRequest"], "comment"> &
   Partial<Pick<Schemas["ReviewRequest"], "verdict" | "label" | "prediction_seen" | "of_volume">>;
 /** What of a scan goes to a PACS or a health record. */
 export type Sending = Schemas["Sending"];
+/** What the gate of a version said. */
+export type GateVerdict = Schemas["GateVerdict"];
 export type Dashboard = Schemas["Dashboard"];
 export type ExportFormat = Schemas["FormatEnum"];
 

@@ -1,5 +1,5 @@
 import { Button, Group, Select, Stack, Table, Text, TextInput } from "@mantine/core";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, type ReactNode, useState } from "react";
 
 import { useModality } from "../api/options";
 import { useChangeScan } from "../api/scans";
@@ -14,6 +14,7 @@ import { ProblemAlert } from "../common/ProblemAlert";
 import { TextFields } from "../common/TextFields";
 import { succeeds, useUnsaved } from "../common/unsaved";
 import { texts } from "../texts";
+import { ModelVersion } from "./ModelVersion";
 import { Section } from "./Section";
 
 const { fields } = texts.reading;
@@ -23,7 +24,7 @@ export function Details({ scan }: { scan: Scan }) {
   const [editing, setEditing] = useState(false);
   const modality = useModality(scan.modality);
   const unit = modality?.size_unit ?? "micrometres";
-  const rows: [string, string][] = [
+  const rows: [string, ReactNode][] = [
     [texts.details.acquired, formatDay(scan.acquired) || texts.common.none],
     scan.received_from
       ? [
@@ -49,7 +50,7 @@ export function Details({ scan }: { scan: Scan }) {
     ],
     [fields.sha256, scan.sha256 || texts.common.none],
   ];
-  if (scan.model) rows.push([fields.weights, texts.reading.model(scan.model.name, scan.model.version)]);
+  if (scan.model) rows.push([fields.weights, <ModelVersion key="model" model={scan.model} />]);
   return (
     <Section title={texts.reading.details} testid="details">
       {editing ? (

@@ -60,6 +60,11 @@ export const reading = {
   doubtfulHelp: "However sure the model is, it may be wrong about such a picture: look at it yourself.",
   becauseDoubtful: "The picture is doubtful, as said above: the only next step is to look at it.",
   model: (name: string, version: string) => `${name} ${version}`,
+  gate: {
+    passed: (against: string) => `Its gate: passed against ${against}`,
+    notPassed: (against: string) => `Its gate: not passed against ${against}`,
+    unreadable: () => "Its gate can't be read",
+  },
   blindTitle: "Your reading first",
   blindHelp: "The model's answer is hidden until you say what you see. Both are kept.",
   notBlindHelp:
