@@ -112,10 +112,11 @@ def choose_scans(
     masked_per_label: int,
     seed: int,
     cache: Path | None,
+    most_checked: int | None = None,
 ) -> Int8Scans:
     """The scans to measure ranges on, to check, and to play the pointing game with; none of the test split.
 
-    Without real scans, simulated ones are checked. Raises DataError if there are none to measure ranges on, or none with
+    Without real scans, simulated ones are checked; of more than `most_checked`, so many that are drawn. Raises DataError if there are none to measure ranges on, or none with
     masks.
     """
     import numpy as np
@@ -144,7 +145,9 @@ def choose_scans(
         for _, those in sorted(kinds.items())
         for number in rng.permutation(len(those))[:per_label]
     ]
-    real = [scan for scan in usable if not is_simulated(scan)]
+    checked = [scan for scan in usable if not is_simulated(scan)] or usable
+    if most_checked is not None and len(checked) > most_checked:
+        checked = [checked[number] for number in sorted(rng.permutation(len(checked))[:most_checked])]
     masked = read_masked(card, choose(usable, card.labels, masked_per_label, seed))
 
     def scanned(those: Sequence[Scan], labels: Sequence[int] | None = None) -> Scanned:
@@ -153,7 +156,7 @@ def choose_scans(
         )
 
     return Int8Scans(
-        scanned(calibration), scanned(real or usable), scanned(masked.scans, masked.labels), masked.masks
+        scanned(calibration), scanned(checked), scanned(masked.scans, masked.labels), masked.masks
     )
 
 

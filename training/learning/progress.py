@@ -13,7 +13,7 @@ from training.data.manifest import DataError
 from training.export import replace_file
 
 PROGRESS_NAME = "progress.json"
-STEPS = ("simulate", "train", "temperature", "statistics", "findings", "evaluate", "explain")
+STEPS = ("simulate", "train", "temperature", "statistics", "findings", "evaluate", "explain", "int8")
 """The steps in their order; the last one leaves a whole model."""
 WAITING, RUNNING, DONE, LEFT_OUT = "waiting", "running", "done", "left out"
 
@@ -31,10 +31,12 @@ class Progress:
                     f"{out} holds a fine-tuning that was begun with another {key.replace('_', ' ')} "
                     f"({before['plan'].get(key)}); give the same, or start again with --overwrite"
                 )
-        self._content: dict[str, Any] = before or {
+        waiting = {step: {"state": WAITING} for step in STEPS}
+        self._content: dict[str, Any] = {
             "plan": dict(plan),
-            "steps": {step: {"state": WAITING} for step in STEPS},
             "epochs": {"done": 0, "of": 0},
+            **before,
+            "steps": waiting | before.get("steps", {}),  # a run of before may lack steps
         }
 
     def _read(self) -> dict[str, Any]:

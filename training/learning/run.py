@@ -32,6 +32,7 @@ from training.export import environment, save_model
 from training.learning import carrying, describing, drawing, sources
 from training.learning.decoder import keep_or_refit
 from training.learning.progress import Progress
+from training.learning.ranges import measure_ranges_anew
 from training.learning.sources import SIMULATED_NAME, Sources
 from training.learning.temperature import fit_temperature_near
 from training.logs import TrainingLog
@@ -160,6 +161,7 @@ class _Steps:
             "findings": self._findings,
             "evaluate": self._evaluate,
             "explain": self._explain,
+            "int8": self._int8,
         }
         for name, work in steps.items():
             if self._progress.is_done(name):
@@ -381,6 +383,11 @@ class _Steps:
         measured = ModelCard.load(self._model / CARD_NAME).metrics["explanations"]
         facts |= {"pointing_game": measured["pointing_game"], "scans": measured["scans"]}
         facts["note"] = f"pointing game {measured['pointing_game']:.2f} on {measured['scans']} scans"
+
+    def _int8(self, facts: dict[str, Any]) -> None:
+        simulated = sources.read_simulated(self._order.out / SIMULATED_NAME)
+        scans = [*self._new, *self._replayed, *simulated]
+        facts |= measure_ranges_anew(self._before, self._model, scans, self._order.seed, self._order.cache)
 
 
 def manifest_of(scan: Scan) -> Path:

@@ -27,10 +27,11 @@ STAGES = (
     Stage("findings", "Check the map of findings", 7),
     Stage("evaluate", "Measure on the installation's test set", 4),
     Stage("explain", "Measure the heat maps", 4),
+    Stage("int8", "Measure the ranges for int8", 4),
     Stage("import", "Bring the candidate into the model store", 3),
     Stage("gate", "Let the gate judge it", 13),
 )
-FINE_TUNING = tuple(stage.name for stage in STAGES[1:8])
+FINE_TUNING = tuple(stage.name for stage in STAGES[1:9])
 """The steps that the trainer does and reports."""
 ALL = sum(stage.weight for stage in STAGES)
 

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from handlers.card import CARD_NAME, ModelCard
+from handlers.engines.int8 import has_instructions
 from handlers.network import load_network, load_statistics, refuse_misfit
 from tests.training.learning.conftest import write_data_set
 from tests.training.processes import Training
@@ -56,7 +57,10 @@ def test_a_candidate_has_all_that_the_version_before_has_and_says_what_it_is_mad
     assert len(centres[1]) == len(centres[0]) + 3
     assert np.array_equal(centres[1][: len(centres[0])], centres[0])
     progress = json.loads((out / "progress.json").read_text())
-    assert [progress["steps"][step]["state"] for step in STEPS] == ["done"] * len(STEPS)
+    states = {step: progress["steps"][step]["state"] for step in STEPS}
+    assert states == dict.fromkeys(STEPS, "done") | ({} if has_instructions() else {"int8": "left out"})
+    if has_instructions():
+        assert card.int8 is not None and old.int8 is not None and card.int8.sha256 != old.int8.sha256
     assert not (out / "training" / "checkpoint.pt").exists()
 
 
