@@ -78,7 +78,7 @@ def _beside(examples: Examples, shares: torch.Tensor, pool: Pool, weight: torch.
     logits = (pool(pooled) * weight[examples.targets]).sum()
     # As every cell has the same share in the mean, this is Grad-CAM's weight of each channel, but for a factor.
     (importance,) = torch.autograd.grad(logits, pooled, create_graph=True)
-    maps = (examples.maps * importance).sum(1).relu()
+    maps = torch.einsum("nchw,nc->nhw", examples.maps, importance.flatten(1)).relu()
     inside = (maps * shares).sum((1, 2)) / (maps.sum((1, 2)) + SMALLEST_HEAT)
     return 1 - inside.mean()
 
