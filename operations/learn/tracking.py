@@ -199,4 +199,7 @@ def _address() -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    """The first line of what MLflow's client says, without the name and the password that the address may have."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    before, is_there, _ = os.environ.get(URI, "").partition("://")[2].rpartition("@")
+    return (line.replace(f"{before}@", "") if is_there else line)[:200]
