@@ -56,7 +56,10 @@ def next_step(run: LearningRun) -> str:
     if run.state == RunState.DONE:
         name = f"{run.model_name} {run.version}"
         if run.gate.get("passed"):
-            return f"The gate let it pass. Try it beside the version that answers: ./retinote models shadow {name}"
+            return (
+                f"The gate let it pass. Try it beside the version that answers: ./retinote models register {name}, then "
+                f"./retinote models shadow {name}"
+            )
         return f"The gate did not let it pass: ./retinote models gate {name} says why. What answers stays as it is."
     if run.state in (RunState.STOPPED, RunState.FAILED):
         return "What it has done is kept: ./retinote learn run --resume goes on with it."
