@@ -10,7 +10,7 @@ import cv2
 import pytest
 
 from handlers.card import CARD_NAME, ModelCard
-from tests.models import give_findings, give_int8, give_statistics, make_model
+from tests.models import give_findings, give_statistics, make_model
 from training.data.frozen import content_sha256
 from training.data.manifest import read_rows
 from training.simulator.scans import simulate_one
@@ -64,11 +64,10 @@ def data_set(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def before(tmp_path: Path) -> Path:
-    """An untrained version 2.1.0 with statistics, a map of findings and ranges for int8, for small inputs."""
+    """An untrained version 2.1.0 with statistics and a map of findings, for small inputs."""
     folder = make_model(tmp_path / "store", version="2.1.0", caveats={"MH": "No real scan was trained on."})
     card = ModelCard.load(folder / CARD_NAME)
     replace(card, input=replace(card.input, size=SIDE)).save(folder / CARD_NAME)
     give_statistics(folder, groups={"of AMD": ("AMD", "CNV")})
     give_findings(folder)
-    give_int8(folder)
     return folder

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 from handlers.card import CARD_NAME, ModelCard
 from handlers.engines.int8 import has_instructions
 from handlers.network import load_network, load_statistics, refuse_misfit
+from tests.models import give_int8
 from tests.training.learning.conftest import write_data_set
 from tests.training.processes import Training
 from tests.waiting import wait_for
@@ -33,6 +34,7 @@ def finished(training: Training) -> str:
 def test_a_candidate_has_all_that_the_version_before_has_and_says_what_it_is_made_from(
     before: Path, data_set: Path, tmp_path: Path
 ) -> None:
+    give_int8(before)
     out = tmp_path / "run"
     finished(start(tmp_path, before, data_set, out, "--run", "r-7"))
     old, made = ModelCard.load(before / CARD_NAME), out / "model"
