@@ -95,7 +95,8 @@ def fine_tune(arguments: argparse.Namespace) -> int:
         os.execv(sys.executable, [*launcher, *count, str(CLI), *sys.argv[1:]])
 
     from handlers.user_cache import user_cache
-    from training.learning.run import SIMULATED_PER_LABEL, Order, recipe_for, run
+    from training.learning.order import SIMULATED_PER_LABEL, Order, recipe_for
+    from training.learning.run import run
 
     if arguments.overwrite and os.environ.get("RANK", "0") == "0":
         shutil.rmtree(arguments.out, ignore_errors=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +15,19 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from handlers.card import CARD_NAME, ModelCard
-from handlers.network import WEIGHTS_NAME, is_staged, load_network, pooled_channels
+from handlers.network import is_staged, load_network, pooled_channels
 from training import checkpoint, networks
 from training.acceleration import make_accelerator
 from training.batches import ordered_batches, training_batches
 from training.data.frozen import FrozenDataSet, refuse_held_out_of
-from training.data.manifest import DataError, Scan, of_split
+from training.data.manifest import Scan, of_split
 from training.data.sources import is_simulated
 from training.epochs import Epoch
-from training.evaluation.commands import add_evaluate_arguments, evaluate
 from training.evaluation.metrics import compute_metrics, without_none
-from training.explanation.commands import add_explanations_arguments, explanations
 from training.export import environment, save_model
-from training.learning import carrying, describing, drawing, sources
+from training.learning import carrying, describing, drawing, measuring, sources
 from training.learning.decoder import keep_or_refit
+from training.learning.order import Order, plan_of
 from training.learning.progress import Progress
 from training.learning.ranges import measure_ranges_anew
 from training.learning.sources import SIMULATED_NAME, Sources
@@ -39,52 +36,14 @@ from training.logs import TrainingLog
 from training.loop import Training, TrainingError
 from training.origin import with_hashes_of_files
 from training.prediction import Outputs
-from training.recipe import Recipe, load_recipe
+from training.recipe import Recipe
 from training.statistics.features import embed
 from training.statistics.making import embed_scans, make_statistics
 from training.statistics.options import Options
 
-RECIPE = Path(__file__).with_name("recipe.toml")
 TRAINING_NAME, MODEL_NAME, REPORT_NAME, MAPS_NAME = "training", "model", "report", "explanations"
-MAPS_PER_LABEL, MAPS_WITH_CURVES = 6, 12
-SIMULATED_PER_LABEL = 60
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Order:
-    """What to make: a version of the model in the folder `base` with the number `version`, in the folder `out`.
-
-    `replay` are the data that the version was trained with, where they are here. `threads` bounds what it computes
-    with. `run` and `command` are kept in the card.
-    """
-
-    base: Path
-    data_set: Path
-    replay: Sequence[Path]
-    out: Path
-    version: str
-    seed: int
-    threads: int
-    cache: Path
-    recipe: Recipe
-    simulated_per_label: int = SIMULATED_PER_LABEL
-    run: str = ""
-    command: str = ""
-
-
-def recipe_for(base: Path, card: ModelCard, seed: int, changes: dict[str, Any] | None = None) -> Recipe:
-    """The recipe by which a version is fine-tuned: its own network, weights and input size, and itself as teacher."""
-    fixed = {
-        "architecture": card.architecture,
-        "pretrained_file": str(base / WEIGHTS_NAME),
-        "teacher": str(base),
-        "size": card.input.size,
-        "resize": card.input.resize,
-        "seed": seed,
-    }
-    return load_recipe(str(RECIPE), {**(changes or {}), **fixed})
 
 
 def run(order: Order, say: Say = print) -> ModelCard | None:
@@ -101,7 +60,7 @@ def run(order: Order, say: Say = print) -> ModelCard | None:
         _Steps(order, card, network, data_set, replayed, None, say).train()
         return None
     order.out.mkdir(parents=True, exist_ok=True)
-    progress = Progress(order.out, _plan(order, card, data_set.about.sha256, replayed))
+    progress = Progress(order.out, plan_of(order, card, data_set.about.sha256, replayed))
     return _Steps(order, card, network, data_set, replayed, progress, say).all()
 
 
@@ -112,23 +71,6 @@ def bound(threads: int) -> None:
     # What has no deterministic form on a GPU is done nevertheless; on CPUs everything has one.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
-
-
-def _plan(order: Order, card: ModelCard, data_set: str, replayed: Sequence[Scan]) -> dict[str, Any]:
-    """What must stay the same for a run to go on."""
-    digest = hashlib.sha256()
-    for scan in replayed:
-        digest.update(f"{scan.path.name} {scan.label} {scan.split}\n".encode())
-    return {
-        "version_before": card.version,
-        "weights_before": card.weights_sha256,
-        "data_set": data_set,
-        "replayed_scans": digest.hexdigest() if replayed else "",
-        "version": order.version,
-        "seed": order.seed,
-        "threads": order.threads,
-        "simulated_per_label": order.simulated_per_label,
-    }
 
 
 class _Steps:
@@ -362,40 +304,22 @@ class _Steps:
         if not test:
             facts["left_out"] = "the data set has no test scan"
             return
-        words = ["--model", self._model, "--data", self._order.data_set, "--split", "test"]
-        words += ["--out", self._order.out / REPORT_NAME, "--store", "test", "--overwrite"]
-        words += ["--cache", self._order.cache, "--seed", self._order.seed]
-        evaluate(_parsed(add_evaluate_arguments, words))
-        measured = ModelCard.load(self._model / CARD_NAME).metrics["test"]
-        facts |= {key: measured[key] for key in ("scans", "accuracy", "macro_f1", "calibration_error")}
-        facts["note"] = f"macro F1 {measured['macro_f1']:.3f} on {measured['scans']} test scans"
+        order = self._order
+        facts |= measuring.on_test_set(
+            self._model, order.data_set, order.out / REPORT_NAME, order.cache, order.seed
+        )
 
     def _explain(self, facts: dict[str, Any]) -> None:
         masked = [scan for scan in self._masked() if scan.label in self._before.labels]
         if not masked:
             facts["left_out"] = "no scan has a mask of its lesions"
             return
-        manifests = sorted({str(manifest_of(scan)) for scan in masked})
-        words = ["--model", self._model, "--data", *manifests, "--methods", "grad-cam", "--store"]
-        words += ["--out", self._order.out / MAPS_NAME, "--count", MAPS_PER_LABEL]
-        words += ["--curves-on", MAPS_WITH_CURVES, "--seed", self._order.seed]
-        explanations(_parsed(add_explanations_arguments, words))
-        measured = ModelCard.load(self._model / CARD_NAME).metrics["explanations"]
-        facts |= {"pointing_game": measured["pointing_game"], "scans": measured["scans"]}
-        facts["note"] = f"pointing game {measured['pointing_game']:.2f} on {measured['scans']} scans"
+        facts |= measuring.of_heat_maps(self._model, masked, self._order.out / MAPS_NAME, self._order.seed)
 
     def _int8(self, facts: dict[str, Any]) -> None:
         simulated = sources.read_simulated(self._order.out / SIMULATED_NAME)
         scans = [*self._new, *self._replayed, *simulated]
         facts |= measure_ranges_anew(self._before, self._model, scans, self._order.seed, self._order.cache)
-
-
-def manifest_of(scan: Scan) -> Path:
-    """The manifest that lists a scan: that of the nearest folder above it."""
-    for folder in scan.path.parents:
-        if (folder / "manifest.csv").is_file():
-            return folder / "manifest.csv"
-    raise DataError(f"{scan.path} is in no folder with a manifest")
 
 
 def _plan_of_training(recipe: Recipe, scans: Sequence[Scan]) -> dict[str, Any]:
@@ -404,14 +328,6 @@ def _plan_of_training(recipe: Recipe, scans: Sequence[Scan]) -> dict[str, Any]:
         name: Path(value).name if name in ("pretrained_file", "teacher") else value
         for name, value in checkpoint.plan(recipe, scans).items()
     }
-
-
-def _parsed(
-    declare: Callable[[argparse.ArgumentParser], None], words: Sequence[object]
-) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    declare(parser)
-    return parser.parse_args([str(word) for word in words])
 
 
 def _made(folder: Path) -> Path:

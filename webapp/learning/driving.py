@@ -25,7 +25,7 @@ from operations.learn import processes, tracking
 from serving.next_version import next_version
 from webapp.core import clock
 from webapp.inference.model_server import ModelUnavailable, model_client
-from webapp.learning import exporting, runs, stages
+from webapp.learning import exporting, run_summary, runs, stages
 from webapp.learning.at_work import at_work
 from webapp.learning.models import DataSet
 from webapp.learning.rules import EXPECTED_ERRORS, Rules
@@ -222,7 +222,7 @@ class Driver:
         if not found:
             raise StepFailed(f"The gate ended without a result in {folder}; {self._log} may say why.")
         passed = status == processes.GATE_PASSED and bool(found.get("passed"))
-        self._go_on(gate={**summary_of(found), "passed": passed, "folder": str(folder)})
+        self._go_on(gate={**run_summary.gate_summary(found), "passed": passed, "folder": str(folder)})
         word = "passed" if passed else "not passed"
         self._note(note=f"{word}: {card.name} {card.version} against {run.from_version}")
 
@@ -303,7 +303,7 @@ class Driver:
                 **{key: str(value) for key, value in run.options.items()},
             },
             epochs=run.epochs,
-            figures=figures_of(run.steps),
+            figures=run_summary.tracked_figures(run.steps),
             tags={"weights_sha256": run.weights_sha256, "gate": str(run.gate.get("passed", "not judged"))},
             files=[made, self._tuning / "report", self._tuning / "explanations"],
             gate=Path(run.gate["folder"]) if run.gate.get("folder") else None,
@@ -318,35 +318,3 @@ def read_epochs(tuning: Path) -> list[dict[str, float]]:
             return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
     except (OSError, ValueError, TypeError):
         return []
-
-
-def figures_of(steps: list[dict[str, Any]]) -> dict[str, float]:
-    """The figures of all steps by a name such as `evaluate_macro_f1`."""
-    return {
-        f"{step['name']}_{name}": float(value)
-        for step in steps
-        for name, value in step.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("started", "ended")
-    }
-
-
-def summary_of(found: dict[str, Any]) -> dict[str, Any]:
-    """What of the gate's result stands on the page: each check in a line, and its hashes."""
-    keys = (
-        "name",
-        "set",
-        "group",
-        "candidate",
-        "champion",
-        "difference",
-        "interval",
-        "margin",
-        "passed",
-        "reason",
-    )
-    return {
-        "better": bool(found.get("better")),
-        "sha256": str(found.get("sha256", "")),
-        "made": str(found.get("made", "")),
-        "checks": [{key: check.get(key) for key in keys} for check in found.get("checks", [])],
-    }

@@ -1,4 +1,4 @@
-"""The texts about a learning run, the same on the command line and in the administration."""
+"""The texts and figures of a learning run: the same on the command line, in the administration and in MLflow."""
 
 from __future__ import annotations
 
@@ -85,3 +85,35 @@ def figures(run: LearningRun) -> list[tuple[str, str, str]]:
         for name, words in FIGURES.items()
         if isinstance(step.get(name), int | float)
     ]
+
+
+def tracked_figures(steps: list[dict[str, Any]]) -> dict[str, float]:
+    """The figures of all steps by a name such as `evaluate_macro_f1`."""
+    return {
+        f"{step['name']}_{name}": float(value)
+        for step in steps
+        for name, value in step.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("started", "ended")
+    }
+
+
+def gate_summary(found: dict[str, Any]) -> dict[str, Any]:
+    """What of the gate's result stands on the page: each check in a line, and its hashes."""
+    keys = (
+        "name",
+        "set",
+        "group",
+        "candidate",
+        "champion",
+        "difference",
+        "interval",
+        "margin",
+        "passed",
+        "reason",
+    )
+    return {
+        "better": bool(found.get("better")),
+        "sha256": str(found.get("sha256", "")),
+        "made": str(found.get("made", "")),
+        "checks": [{key: check.get(key) for key in keys} for check in found.get("checks", [])],
+    }

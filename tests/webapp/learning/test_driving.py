@@ -22,7 +22,7 @@ from tests.models import give_statistics, make_model
 from tests.waiting import is_running, wait_for
 from tests.webapp.learning.conftest import Many, Read
 from webapp.core import clock
-from webapp.learning import driving, exporting, runs
+from webapp.learning import driving, exporting, run_summary, runs
 from webapp.learning.models import DataSet, LearningRun
 from webapp.learning.run_document import SILENT_S, RunState
 
@@ -200,7 +200,7 @@ def test_what_the_gate_found_is_kept_in_short() -> None:
         "reason": "",
         "more": 1,
     }
-    found = driving.summary_of(
+    found = run_summary.gate_summary(
         {"better": True, "sha256": "a" * 64, "made": "today", "checks": [check], "replay": {}}
     )
     assert found["better"] and found["sha256"] == "a" * 64
