@@ -7,7 +7,9 @@ import json
 import os
 import re
 import shutil
+import socketserver
 import ssl
+import struct
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator
@@ -114,9 +116,67 @@ class Gateway:
         return self.ask(path, method="POST", body=b"image", headers=headers)
 
 
+class Starting(Echo):
+    """A model server that has no model yet."""
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._send(404, {"Content-Type": "application/json"}, b'{"type": "ModelNotFoundException"}')
+
+    do_POST = answer
+
+
+class Dying(Echo):
+    """A model server that takes a request and dies."""
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.close_connection = True
+
+    do_POST = answer
+
+
+class Names(socketserver.BaseRequestHandler):
+    """A name server by which every name has the addresses 127.0.0.2, 127.0.0.3, …, as an engine's for a service."""
+
+    count = 2
+
+    def handle(self) -> None:
+        question, connection = self.request
+        asked = question[12 : question.index(b"\0", 12) + 5]
+        records = b"".join(
+            b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 1, 4) + bytes((127, 0, 0, 2 + number))
+            for number in range(self.count)
+        )
+        head = question[:2] + struct.pack("!HHHHH", 0x8180, 1, self.count, 0, 0)
+        connection.sendto(head + asked + records, self.client_address)
+
+
 @contextmanager
-def running(folder: Path) -> Iterator[Gateway]:
-    """An nginx with its files in a folder; two servers that echo stand behind it as web app and model server."""
+def named(*kinds: type[Echo]) -> Iterator[tuple[str, str]]:
+    """A name server, and model servers of these kinds that share one name of it."""
+    first = ThreadingHTTPServer(("127.0.0.2", 0), kinds[0])
+    port = first.server_address[1]
+    servers: list[socketserver.BaseServer] = [first]
+    servers += [ThreadingHTTPServer((f"127.0.0.{2 + at}", port), kind) for at, kind in enumerate(kinds) if at]
+    names = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Names)
+    servers.append(names)
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{names.server_address[1]}", f"model-server:{port}"
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+
+@contextmanager
+def running(folder: Path, names: str = "127.0.0.1", model_servers: str = "") -> Iterator[Gateway]:
+    """An nginx with its files in a folder; two servers that echo stand behind it as web app and model server.
+
+    With a name server, `model_servers` are those behind a name, in place of the one.
+    """
     assert PROGRAM, "nginx is not installed"
     certificate.make_self_signed(folder / "tls", HOST)
     plain, secure = free_ports(2)
@@ -128,9 +188,9 @@ def running(folder: Path) -> Iterator[Gateway]:
     for here, there in {
         "@HOST@": HOST,
         "@HTTPS_SUFFIX@": f":{secure}",
-        "@RESOLVER@": "127.0.0.1",
+        "@RESOLVER@": names,
         "@WEB@": f"127.0.0.1:{web}",
-        "@MODEL_SERVER@": f"127.0.0.1:{model_server}",
+        "@MODEL_SERVER@": model_servers or f"127.0.0.1:{model_server}",
         "@GATEWAY_SECRET@": GATEWAY_SECRET,
         "listen 8080": f"listen 127.0.0.1:{plain}",
         "listen 8443": f"listen 127.0.0.1:{secure}",

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +20,11 @@ from tests.deployment.nginx import (
     IN_CANARY,
     LIMITED,
     PROGRAM,
+    Dying,
     Echo,
     Gateway,
+    Starting,
+    named,
     running,
 )
 from tests.waiting import wait_for
@@ -241,6 +245,23 @@ def test_without_a_good_key_nothing_reaches_the_model_server(
     assert json.load(answer)["error"]["code"] == code
     if status == 429:
         assert answer.headers["Retry-After"] == "17"
+
+
+@pytest.mark.parametrize("kind", [Starting, Dying])
+def test_another_model_server_is_asked_where_one_can_not_answer(tmp_path: Path, kind: type[Echo]) -> None:
+    with named(kind, Echo) as (names, servers), running(tmp_path, names, servers) as gateway:
+        answers = [gateway.infer(Authorization=GOOD) for _ in range(8)]
+
+        assert [answer.status for answer in answers] == [200] * 8
+        assert {json.load(answer)["length"] for answer in answers} == {len(b"image")}
+
+
+def test_a_model_that_no_server_has_is_not_found(tmp_path: Path) -> None:
+    with named(Starting, Starting) as (names, servers), running(tmp_path, names, servers) as gateway:
+        answer = gateway.infer(Authorization=GOOD)
+
+        assert answer.status == 404
+        assert json.load(answer)["type"] == "ModelNotFoundException"
 
 
 def test_nothing_but_posting_is_taken(gateway: Gateway) -> None:
