@@ -162,6 +162,9 @@ def test_several_model_servers_share_a_store_and_ask_for_no_key() -> None:
     server = shared["services"]["model-server"]
     assert server["environment"]["RETINOTE_PUBLISHED_KEY"] == ""
     assert "/app/var" in server["volumes"], "two servers would share a data folder"
+    assert server["scale"] == "${RETINOTE_MODEL_SERVERS:-1}", (
+        "an `up` without an option would stop all but one"
+    )
     keys = {
         service["environment"].get("RETINOTE_MODEL_KEY_FILE", "") for service in shared["services"].values()
     }

@@ -33,6 +33,7 @@ def read_by_containers() -> set[str]:
         ROOT / "docker-compose.yml",
         ROOT / "deploy" / "dicom" / "compose.yml",
         ROOT / "deploy" / "modalities" / "compose.yml",
+        ROOT / "deploy" / "model-store" / "compose.yml",
         *(ROOT / "deploy").glob("*/start.sh"),
     ]
     return {
