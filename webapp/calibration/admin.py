@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from webapp.accounts.abilities import Ability
+from webapp.accounts.bounds import check_model
 from webapp.accounts.models import User
 from webapp.calibration import profiles, summary
 from webapp.calibration.evidence import LEAST_SCANS
@@ -68,15 +69,17 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with the number of scans that a calibration takes."""
-        answering = [(each.model, each.title, _in_use(each.model)) for each in modalities.profiles()]
+        answering = [
+            (each.model, each.title, _in_use(each.model))
+            for each in modalities.of_user(_user(request).modalities)
+        ]
         context = {"least_scans": LEAST_SCANS, "answering": answering, **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def calibrate(self, request: HttpRequest) -> HttpResponse:
         """Show the metrics before and after; the second button stores the calibration."""
-        user = _may_calibrate(request)
+        user, model = _may_calibrate(request)
         disclose_everything(user)
-        model = request.POST.get("model", "")
         try:
             if "store" in request.POST:
                 made = profiles.calibrate(user, model)
@@ -105,10 +108,10 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
 
     def undo(self, request: HttpRequest) -> HttpResponse:
         """Take back the calibration in use."""
-        user = _may_calibrate(request)
+        user, model = _may_calibrate(request)
         disclose_everything(user)
         try:
-            undone, used = profiles.undo(user, request.POST.get("model", ""))
+            undone, used = profiles.undo(user, model)
         except profiles.EXPECTED_ERRORS as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()
@@ -161,9 +164,17 @@ def _in_use(model: str) -> CalibrationProfile | None:
     return CalibrationProfile.objects.in_use(model)
 
 
-def _may_calibrate(request: HttpRequest) -> User:
-    if not isinstance(request.user, User) or not request.user.may(Ability.CALIBRATE):
+def _may_calibrate(request: HttpRequest) -> tuple[User, str]:
+    """The user and the model that was asked for. Raises PermissionDenied."""
+    user, model = _user(request), request.POST.get("model", "")
+    if not user.may(Ability.CALIBRATE):
         raise PermissionDenied
+    check_model(user, model)
+    return user, model
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
     return request.user
 
 

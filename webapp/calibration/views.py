@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from webapp.accounts.abilities import Ability
+from webapp.accounts.bounds import of_own_modalities, own_models
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.api.errors import Unavailable
@@ -52,14 +53,9 @@ def _errors_as_answers() -> Iterator[None]:
         raise Unavailable(str(error)) from error
 
 
-def _models_of(user: User) -> list[str]:
-    """The models of the modalities that the user works with."""
-    return [each.model for each in modalities.of_user(user.modalities)]
-
-
 def _model_for(user: User, asked: str) -> str:
     """The model that was asked for, or the first of the user's. Raises PermissionDenied for one of others."""
-    own = _models_of(user)
+    own = own_models(user)
     if not asked and own:
         return own[0]
     if asked in modalities.models() and asked not in own or not own:
@@ -78,9 +74,7 @@ class CalibrationsView(APIView):
     def get(self, request: Request) -> Response:
         """The calibrations, newest first, the last 100 of them."""
         assert isinstance(request.user, User)
-        made = CalibrationProfile.objects.all()
-        if request.user.modalities:
-            made = made.filter(model_name__in=_models_of(request.user))
+        made = of_own_modalities(CalibrationProfile.objects.all(), request.user)
         found = list(made[:MOST_LISTED])
         if found:
             disclose_everything(request.user)  # counts and metrics on few scans tell what was said of each

@@ -49,7 +49,7 @@ class DriftStreamAdmin(DisclosingAdmin[DriftStream]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with what to read it by."""
-        streams = DriftStream.objects.all()
+        streams = self.get_queryset(request)
         context = {
             "block": BLOCK,
             "earlier": EARLIER,

@@ -10,6 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from serving.gates import PDF_NAME
+from webapp.accounts.bounds import check_model
+from webapp.accounts.models import User
 from webapp.gates.models import ChangedTier
 from webapp.gates.verdicts import file_of
 from webapp.scans.disclosing_admin import DisclosingAdmin
@@ -42,6 +44,8 @@ class ChangedTierAdmin(DisclosingAdmin[ChangedTier]):
 
     def evidence(self, request: HttpRequest, name: str, version: str) -> HttpResponseBase:
         """The PDF of a version's gate. Raises Http404 where there is none."""
+        assert isinstance(request.user, User)
+        check_model(request.user, name)
         file = file_of(name, version, PDF_NAME)
         if file is None:
             raise Http404

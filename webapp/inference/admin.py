@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -29,7 +30,12 @@ class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
         return [own, *super().get_urls()]
 
     def version_view(self, request: HttpRequest, name: str, version: str) -> HttpResponse:
-        """A version: its card if the model server has it, its gate, and why it was promoted without a passed one."""
+        """A version: its card if the model server has it, its gate, and why it was promoted without a passed one.
+
+        A user of some modalities sees versions of their models alone.
+        """
+        if name not in _own_models(request) and _is_bounded(request):
+            raise PermissionDenied
         sections, error = [], ""
         try:
             if name in (asked := modalities.models()):
@@ -62,7 +68,7 @@ class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
             "versions": [],
             "error": "",
         }
-        for name in modalities.models():
+        for name in _own_models(request):
             try:
                 context["versions"] += [
                     (version, added_columns(version.name, version.version))
@@ -83,3 +89,13 @@ class RegisteredVersionAdmin(admin.ModelAdmin[RegisteredVersion]):
     def has_delete_permission(self, request: HttpRequest, obj: RegisteredVersion | None = None) -> bool:
         """`./retinote models` adds and removes versions."""
         return False
+
+
+def _is_bounded(request: HttpRequest) -> bool:
+    # What accounts are is decided in a higher layer.
+    return bool(getattr(request.user, "modalities", ()))
+
+
+def _own_models(request: HttpRequest) -> list[str]:
+    """The models of the modalities that the user works with."""
+    return [each.model for each in modalities.of_user(getattr(request.user, "modalities", ()))]

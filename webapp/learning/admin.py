@@ -11,6 +11,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
+from webapp.accounts.bounds import check_model
 from webapp.accounts.models import User
 from webapp.learning import asking, exporting, run_admin, summary
 from webapp.learning.models import DataSet
@@ -48,18 +49,19 @@ class DataSetAdmin(DisclosingAdmin[DataSet]):
         context = {
             "settling": Rules.given().settling,
             "under_way": asking.is_under_way(),
-            "last": asking.last(),
+            "last": asking.last(_user(request)),
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
 
     def export(self, request: HttpRequest) -> HttpResponse:
         """Have the worker make a data set by the installation's rules."""
-        user = request.user
-        assert isinstance(user, User)
+        user = _user(request)
+        rules = Rules.given()
+        check_model(user, rules.model)
         disclose_everything(user)
         try:
-            asking.ask(Rules.given(), user)
+            asking.ask(rules, user)
         except EXPECTED_ERRORS as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
@@ -104,3 +106,8 @@ class DataSetAdmin(DisclosingAdmin[DataSet]):
     def has_delete_permission(self, request: HttpRequest, obj: DataSet | None = None) -> bool:
         """Cards of models name them."""
         return False
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from webapp.accounts.bounds import own_models
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.learning import exporting, summary
@@ -54,6 +55,8 @@ def is_under_way() -> bool:
     return ExportRequest.objects.waiting() is not None or exporting.is_under_way()
 
 
-def last() -> ExportRequest | None:
-    """The request that was done last; None before the first."""
-    return ExportRequest.objects.exclude(done_at=None).order_by("-done_at").first()
+def last(user: User) -> ExportRequest | None:
+    """The request that was done last, of a model of the user's modalities; None before the first."""
+    done = ExportRequest.objects.exclude(done_at=None).order_by("-done_at")
+    own = own_models(user) if user.modalities else None
+    return next((each for each in done.iterator() if own is None or each.rules.get("model") in own), None)

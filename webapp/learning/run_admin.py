@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from webapp.accounts.abilities import Ability
+from webapp.accounts.bounds import check_model, of_own_modalities
 from webapp.accounts.models import User
 from webapp.core import modalities
 from webapp.gates.evidence import pdf_links
@@ -59,7 +60,7 @@ class LearningRunAdmin(DisclosingAdmin[LearningRun]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with what can be done now."""
-        return super().changelist_view(request, {**_choices(), **(extra_context or {})})
+        return super().changelist_view(request, {**_choices(_user(request)), **(extra_context or {})})
 
     def change_view(
         self,
@@ -79,7 +80,7 @@ class LearningRunAdmin(DisclosingAdmin[LearningRun]):
             "title": f"Learning run {run.name}",
             "opts": self.opts,
             "run": run,
-            **_choices(),
+            **_choices(_user(request)),
             "steps": run_summary.steps(run),
             "charts": curves.charts(run.epochs),
             "figures": run_summary.figures(run),
@@ -95,12 +96,13 @@ class LearningRunAdmin(DisclosingAdmin[LearningRun]):
 
     def start(self, request: HttpRequest) -> HttpResponse:
         """Ask for a run."""
-        user = _may_manage(request)
+        user, model = _may_manage(request), request.POST.get("model", "")
+        check_model(user, model)
         if not settings.LEARNING:
             self.message_user(request, NO_TRAINER, messages.ERROR)
             return _to_the_list()
         try:
-            run = runs.ask(by=user, model=request.POST.get("model", ""))
+            run = runs.ask(by=user, model=model)
         except runs.RunRefused as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()
@@ -110,6 +112,7 @@ class LearningRunAdmin(DisclosingAdmin[LearningRun]):
     def stop(self, request: HttpRequest) -> HttpResponse:
         """Stop the open run."""
         user = _may_manage(request)
+        _check(user, runs.open_run())
         try:
             run = runs.stop(user)
         except runs.RunRefused as error:
@@ -122,6 +125,7 @@ class LearningRunAdmin(DisclosingAdmin[LearningRun]):
     def resume(self, request: HttpRequest) -> HttpResponse:
         """Go on with the newest run that was stopped or has failed."""
         user = _may_manage(request)
+        _check(user, runs.open_run() or runs.newest())
         if not settings.LEARNING:
             self.message_user(request, NO_TRAINER, messages.ERROR)
             return _to_the_list()
@@ -178,25 +182,40 @@ def gate_words(run: LearningRun) -> str:
     return "passed, and better" if run.gate.get("better") else "passed"
 
 
-def _choices() -> dict[str, Any]:
-    """What can be done now, for both pages."""
-    now = runs.open_run()
-    newest = LearningRun.objects.order_by("-asked_at", "-pk").first()
+def _choices(user: User) -> dict[str, Any]:
+    """What the user can do now, for both pages."""
+    now, newest = runs.open_run(), runs.newest()
+    own = of_own_modalities(LearningRun.objects.all(), user)
+    is_own = newest is not None and own.filter(pk=newest.pk).exists()
     return {
         "open_run": now,
-        "can_resume": (now is None and newest is not None and newest.state in RESUMABLE),
-        "any_run": newest is not None,
+        "may_stop": now is not None and own.filter(pk=now.pk).exists(),
+        "can_resume": now is None and newest is not None and is_own and newest.state in RESUMABLE,
+        "any_run": own.exists(),
         "no_trainer": "" if settings.LEARNING else NO_TRAINER,
         "answering": [
-            (each.model, each.title, triggers.new_labels(each.model)) for each in modalities.profiles()
+            (each.model, each.title, triggers.new_labels(each.model))
+            for each in modalities.of_user(user.modalities)
         ],
         "stages": len(stages.STAGES),
     }
 
 
 def _may_manage(request: HttpRequest) -> User:
-    if not isinstance(request.user, User) or not request.user.may(Ability.MANAGE):
+    user = _user(request)
+    if not user.may(Ability.MANAGE):
         raise PermissionDenied
+    return user
+
+
+def _check(user: User, run: LearningRun | None) -> None:
+    """Raise PermissionDenied for the run of a model of another modality."""
+    if run is not None:
+        check_model(user, run.model_name)
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
     return request.user
 
 

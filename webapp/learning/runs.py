@@ -42,6 +42,11 @@ def open_run() -> LearningRun | None:
     return LearningRun.objects.filter(is_open=True).first()
 
 
+def newest() -> LearningRun | None:
+    """The run that was asked for last, if any."""
+    return LearningRun.objects.order_by("-asked_at", "-pk").first()
+
+
 def ask(
     reason: str = BY_HAND,
     by: User | None = None,
@@ -81,7 +86,7 @@ def resume(by: User | None = None) -> LearningRun:
         if run.state == RunState.WAITING or run.is_silent:
             return run
         raise RunRefused(_busy(run))
-    run = LearningRun.objects.order_by("-asked_at", "-pk").first()
+    run = newest()
     if run is None or run.state not in RESUMABLE:
         raise RunRefused("No learning run was stopped or has failed: there is none to go on with.")
     run.state, run.is_open, run.problem, run.ended_at = RunState.WAITING, True, "", None

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from webapp.accounts.abilities import Ability
+from webapp.accounts.bounds import check_model, of_own_modalities
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.api.errors import Unavailable
@@ -57,9 +58,11 @@ class DataSetsView(APIView):
         assert isinstance(request.user, User)
         given = NewDataSetSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        disclose_everything(request.user)  # a refusal tells how many scans are settled as what
         try:
-            asking.ask(Rules.given(**given.validated_data), request.user)
+            rules = Rules.given(**given.validated_data)
+            check_model(request.user, rules.model)
+            disclose_everything(request.user)  # a refusal tells how many scans are settled as what
+            asking.ask(rules, request.user)
         except ExportRefused as error:
             raise Refused(str(error)) from error
         except ExportFailed as error:
@@ -68,8 +71,8 @@ class DataSetsView(APIView):
 
 
 def _state(user: User, code: int = status.HTTP_200_OK) -> Response:
-    found = list(DataSet.objects.all()[:MOST_LISTED])
-    last = asking.last()
+    found = list(of_own_modalities(DataSet.objects.all(), user)[:MOST_LISTED])
+    last = asking.last(user)
     if found or last:
         disclose_everything(user)  # counts on few scans tell what was said of each
     shown = {"under_way": asking.is_under_way(), "last": last, "data_sets": found}

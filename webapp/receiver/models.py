@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from datetime import datetime
+from typing import ClassVar
 
 from bson import ObjectId
 from django.core.exceptions import ValidationError
@@ -100,6 +101,8 @@ class Arrival(OfScan):
 
 class Instance(models.Model):
     """A DICOM instance that was stored. Its bytes are a file beside the pictures, kept for a while."""
+
+    MODALITY_FIELD: ClassVar[str] = "arrival__scan__modality"
 
     key = models.CharField(primary_key=True, max_length=64, db_column="_id", help_text="Of clinic and UID.")
     arrival_id: str

@@ -15,6 +15,7 @@ from django.db.models import Q
 from django_mongodb_backend.fields import ArrayField
 
 from webapp.accounts.abilities import Ability
+from webapp.accounts.bounds import of_own_modalities
 from webapp.accounts.models import User
 from webapp.audit.hashing import audited
 from webapp.audit.viewing import OfScan
@@ -73,12 +74,12 @@ class ScanQuerySet(models.QuerySet["Scan"]):
     def visible_to(self, user: User) -> ScanQuerySet:
         """The scans that the user may see, by their abilities: all, those of their present clinic, or none.
 
-        Of these, a user of some modalities alone sees theirs. A scan that somebody uploads as a member of a clinic belongs to that clinic, and stays there when they leave. A
-        scan that was uploaded without a clinic is its uploader's alone.
+        Of these, a user of some modalities alone sees theirs. A scan that somebody uploads as a member of a clinic belongs
+        to that clinic, and stays there when they leave. A scan that was uploaded without a clinic is its uploader's alone.
         """
         if not user.is_active:
             return self.none()
-        scans = self.filter(modality__in=user.modalities) if user.modalities else self
+        scans = of_own_modalities(self, user)
         if user.may(Ability.SEE_ALL):
             return scans.all()
         if not user.may(Ability.SEE_CLINIC):
