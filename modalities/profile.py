@@ -17,8 +17,11 @@ from imaging.quality import QualityLimits
 
 PROFILE_NAME, GUIDELINE_NAME, LOOK_NAME = "profile.toml", "guideline.yaml", "look.json"
 MICROMETRES, MILLIMETRES = "micrometres", "millimetres"
+SQUARE_MILLIMETRES, SQUARE_CENTIMETRES = "square millimetres", "square centimetres"
 MOST_LETTERS = 40
 """Of the name of a modality, of a field and of a choice, which stand in addresses and in the database."""
+LEAST_PIXEL, MOST_PIXEL = 0.001, 10_000.0
+"""The width of a pixel in micrometres, in any modality."""
 
 
 class ProfileError(FieldError):
@@ -79,6 +82,7 @@ Uid = Annotated[
 Label = Annotated[str, AfterValidator(_label)]
 Model = Annotated[str, AfterValidator(_model)]
 Share = Annotated[float, Range(0, 1)]
+Micrometres = Annotated[float, Range(LEAST_PIXEL, MOST_PIXEL)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -129,9 +133,23 @@ class Window:
 
 @dataclass(frozen=True, config=STRICT)
 class Units:
-    """The units in which people see what they measure."""
+    """The units in which people see and enter what is measured, and how large a pixel can be.
+
+    What is stored, and what programs get, is in micrometres in every modality.
+    """
 
     size: Annotated[str, OneOf(MICROMETRES, MILLIMETRES)] = MICROMETRES
+    area: Annotated[str, OneOf(SQUARE_MILLIMETRES, SQUARE_CENTIMETRES)] = SQUARE_MILLIMETRES
+    """Volumes are in the cube of the same unit."""
+    least_pixel: Micrometres = 0.1
+    most_pixel: Micrometres = 1000.0
+    """The width and the height that a pixel can have, in micrometres: a file that says otherwise is not believed."""
+
+    @model_validator(mode="after")
+    def _has_an_inside(self) -> Self:
+        if self.least_pixel >= self.most_pixel:
+            raise ValueError("least_pixel must be below most_pixel")
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -65,6 +65,13 @@ def test_the_least_order_is_the_default(tmp_path: Path) -> None:
         ),
         ("[[fields]]", '[groups]\none = ["DR", "AMD"]\n[[fields]]', "groups: 'AMD' is not one of the labels"),
         ("[[fields]]", "[units]\nsize = 'inches'\n[[fields]]", "units.size must be one of"),
+        ("[[fields]]", "[units]\narea = 'acres'\n[[fields]]", "units.area must be one of"),
+        (
+            "[[fields]]",
+            "[units]\nmost_pixel = 1e6\n[[fields]]",
+            "units.most_pixel must be from 0.001 to 10000",
+        ),
+        ("[[fields]]", "[units]\nleast_pixel = 1000\n[[fields]]", "least_pixel must be below most_pixel"),
         ("[[fields]]", "[[windows]]\ntitle='W'\nlow=0.5\nhigh=0.5\n[[fields]]", "low must be below high"),
         ("[[fields]]", "[[windows]]\ntitle='W'\nlow=0.5\nhigh=1.5\n[[fields]]", "high must be from 0 to 1"),
         ('name = "field"', 'name = "Field"', "fields[0].name must be up to 40"),

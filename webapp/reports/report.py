@@ -106,9 +106,9 @@ def capitalised(name: str) -> str:
 
 
 def _area(found: FoundKind, scan: Scan) -> str:
-    """The share of the picture that it takes, and its area in mm² where the size of a pixel is known."""
+    """The share of the picture that it takes, and its area where the size of a pixel is known."""
     area = found.square_mm(scan.width, scan.height, scan.micrometres_x, scan.micrometres_y)
-    measured = "" if area is None else f", {area:.3g} mm²"
+    measured = "" if area is None else f", {numbers.area(area, modalities.of_scan(scan.modality).units.area)}"
     places = f" in {found.regions} places" if found.regions > 1 else ""
     return f"{numbers.percent(found.share, 1)} of the picture{measured}{places}"
 
@@ -213,7 +213,8 @@ def _shape_line(annotation: Annotation, scan: Scan, user: User) -> str:
         parts.append(_length(annotation.selector, scan))
     elif (outline := outline_of(annotation.selector)) is not None:
         size = area_of([outline])
-        parts.append(area_in_words(size, square_mm(size, scan)))
+        unit = modalities.of_scan(scan.modality).units.area
+        parts.append(area_in_words(size, square_mm(size, scan), unit))
     comment = isolated(shown("comment", annotation.comment, user)[:120])
     return ", ".join([*parts, *([comment] if comment else []), isolated(shown_name(annotation.author, user))])
 
@@ -232,22 +233,25 @@ def _measured_lines(scan: Scan, user: User) -> list[str]:
 def _measured_line(drawn: Drawn, scan: Scan, user: User) -> str:
     said = f"{drawn.label or 'No label'}, {isolated(shown_name(drawn.author, user))}: "
     here = next((area for area in drawn.bscans if area.scan.pk == scan.pk), None)
-    parts = [] if here is None else [area_in_words(here.square_pixels, here.square_mm)]
+    profile = modalities.of_scan(scan.modality)
+    unit = profile.units.area
+    parts = [] if here is None else [area_in_words(here.square_pixels, here.square_mm, unit)]
     if scan.volume is not None:
-        profile = modalities.of_scan(scan.modality)
         parts = [f"{part} on this {profile.picture}" for part in parts]
         count = len(drawn.bscans)
         over = f"on {count} of {scan.volume.count} {profile.pictures}"
         parts.append(
-            over if drawn.cubic_mm is None else f"{drawn.cubic_mm:.3g} mm³ {over}, by their distance"
+            over
+            if drawn.cubic_mm is None
+            else f"{numbers.volume(drawn.cubic_mm, unit)} {over}, by their distance"
         )
     return said + "; ".join(parts)
 
 
-def area_in_words(square_pixels: float, square_mm: float | None) -> str:
-    """An area in mm² where that is known, and in pixels."""
+def area_in_words(square_pixels: float, square_mm: float | None, unit: str) -> str:
+    """An area in one of the units of `numbers.AREAS`, where its size is known, and in pixels."""
     pixels = f"{square_pixels:.0f} px²"
-    return pixels if square_mm is None else f"{square_mm:.3g} mm² ({pixels})"
+    return pixels if square_mm is None else f"{numbers.area(square_mm, unit)} ({pixels})"
 
 
 def _length(selector: dict[str, str], scan: Scan) -> str:

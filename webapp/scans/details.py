@@ -13,10 +13,10 @@ from rest_framework import serializers
 from rest_framework.fields import Field, empty
 
 from imaging.dicom_identity import checked_date
+from modalities.profile import LEAST_PIXEL, MOST_PIXEL
 from webapp.accounts.deidentified import Shown, declare
 from webapp.api.fields import NumberField, PatternField, TextField, WrittenNumberField
 from webapp.scans.models import Eye
-from webapp.scans.scale import LARGEST, SMALLEST
 
 PATTERN = r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"
 WRITTEN_AS = "2024-03-17, 2024-03 or 2024"
@@ -75,10 +75,10 @@ class Detail:
 def _side(name: str, words: str) -> Detail:
     """The record of the width or the height of a pixel, in micrometres."""
     limits: dict[str, Any] = {
-        "min_value": SMALLEST,
-        "max_value": LARGEST,
+        "min_value": LEAST_PIXEL,
+        "max_value": MOST_PIXEL,
         "required": False,
-        "help_text": f"{words} of a pixel.",
+        "help_text": f"{words} of a pixel in micrometres; `options/` says what it can be in a modality.",
     }
     return Detail(
         name,
@@ -86,7 +86,7 @@ def _side(name: str, words: str) -> Detail:
         given=lambda: NumberField(allow_null=True, **limits),
         written=lambda: WrittenNumberField(**limits),
         told=lambda: serializers.FloatField(
-            allow_null=True, help_text=f"{words} of a pixel, when it is known."
+            allow_null=True, help_text=f"{words} of a pixel in micrometres, when it is known."
         ),
         de_identified=Shown.AS_IT_IS,
         line=None,  # a report has both sides in one line

@@ -18,7 +18,7 @@ from modalities import Profile
 from modalities.router import look_at
 from webapp.core import modalities
 from webapp.scans.models import Scan
-from webapp.scans.profile_fields import check_details, checked_fields, in_sentence
+from webapp.scans.profile_fields import PIXEL_SIZES, can_be_pixel, check_details, checked_fields, in_sentence
 
 NAMES = {each.media_type: each.name for each in (*VOLUMES, *FORMATS)}
 """The names of formats by their media types."""
@@ -184,7 +184,7 @@ def said_of(profile: Profile, entered: Mapping[str, Any]) -> dict[str, Any]:
 
 def corrected(scan: Scan, values: Mapping[str, Any]) -> dict[str, Any]:
     """New values of a scan's columns, of its `fields` those that are named. Raises ValidationError for what it hasn't."""
-    if not {"eye", "fields"}.intersection(values):
+    if not {"eye", "fields", *PIXEL_SIZES}.intersection(values):
         return dict(values)
     profile = modalities.answering(scan.modality)
     if profile is None:
@@ -198,5 +198,7 @@ def corrected(scan: Scan, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def facts_for(profile: Profile, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file says that a picture of the modality has."""
-    return {name: value for name, value in facts.items() if profile.eye or name not in OF_EYES}
+    """What a file says that a picture of the modality has, without a size of pixels that none can have."""
+    believed = all(can_be_pixel(profile, facts.get(name)) for name in PIXEL_SIZES)
+    left_out = (*(() if profile.eye else OF_EYES), *(() if believed else PIXEL_SIZES))
+    return {name: value for name, value in facts.items() if name not in left_out}

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from modalities import Profile
 from modalities.guideline import GuidelineError
 from webapp.accounts.models import User
-from webapp.core import modalities
+from webapp.core import modalities, numbers
 from webapp.recommendations.guideline import guideline
 from webapp.scans.labels import all_newest_labels, newest_labels
 from webapp.scans.models import Scan
@@ -73,8 +73,15 @@ class ModalitySerializer(serializers.Serializer[Any]):
     )
     windows = WindowSerializer(many=True)
     size_unit = serializers.ChoiceField(
-        choices=["micrometres", "millimetres"], help_text="In which lengths and areas are shown."
+        choices=list(numbers.UNITS),
+        help_text="In which people see and enter lengths; numbers of the API are micrometres.",
     )
+    area_unit = serializers.ChoiceField(
+        choices=list(numbers.AREAS),
+        help_text="In which people see areas, and volumes in its cube; numbers of the API are mm².",
+    )
+    least_pixel = serializers.FloatField(help_text="The least width and height of a pixel, in micrometres.")
+    most_pixel = serializers.FloatField(help_text="The greatest of both.")
     notes = serializers.ListField(
         child=serializers.CharField(), help_text="Sentences that stand beside each answer."
     )
@@ -137,6 +144,9 @@ def _told(profile: Profile) -> dict[str, Any]:
         "fields": profile.fields,
         "windows": profile.windows,
         "size_unit": profile.units.size,
+        "area_unit": profile.units.area,
+        "least_pixel": profile.units.least_pixel,
+        "most_pixel": profile.units.most_pixel,
         "notes": profile.notes,
         "words": profile.words,
         "formats": profile.formats,

@@ -11,8 +11,10 @@ from rest_framework.fields import empty
 
 from modalities import Profile
 from webapp.api.fields import TextField
+from webapp.core import numbers
 
 MOST_FIELDS = 40
+PIXEL_SIZES = ("micrometres_x", "micrometres_y")
 
 
 class FieldsField(serializers.DictField):
@@ -57,9 +59,25 @@ def checked_fields(profile: Profile, given: Mapping[str, str]) -> dict[str, str]
 
 
 def check_details(profile: Profile, entered: Mapping[str, Any]) -> None:
-    """Raise ValidationError for an eye that is given of a picture that has none."""
+    """Raise ValidationError for what a picture of the modality can't have: an eye, or pixels of this size."""
     if entered.get("eye") and not profile.eye:
         raise serializers.ValidationError({"eye": [f"Scans of {in_sentence(profile.title)} have no eye."]})
+    least, most = (
+        numbers.length_in(value, profile.units.size)
+        for value in (profile.units.least_pixel, profile.units.most_pixel)
+    )
+    wrong = {
+        name: [f"In {in_sentence(profile.title)}, a pixel has from {least} to {most}."]
+        for name in PIXEL_SIZES
+        if not can_be_pixel(profile, entered.get(name))
+    }
+    if wrong:
+        raise serializers.ValidationError(wrong)
+
+
+def can_be_pixel(profile: Profile, size: float | None) -> bool:
+    """Whether a pixel of the modality can be so wide or high, in micrometres; true for what nobody knows."""
+    return size is None or profile.units.least_pixel <= size <= profile.units.most_pixel
 
 
 def in_sentence(title: str) -> str:

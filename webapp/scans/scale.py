@@ -6,10 +6,9 @@ from typing import Any
 
 from imaging import dicom
 from imaging.errors import ImageError
+from modalities.profile import LEAST_PIXEL, MOST_PIXEL
 
 MICROMETRES_PER_MILLIMETRE = 1000
-SMALLEST, LARGEST = 0.1, 1000.0
-"""What optical coherence tomography can show; a file that says otherwise is not believed."""
 DIGITS = 9
 
 
@@ -36,7 +35,14 @@ def _plausible_size(place: Any) -> tuple[float, float] | None:
 
 
 def plausible_size(across: float | None, down: float | None) -> tuple[float, float] | None:
-    """A pixel's width and height in micrometres; None where a file says only one, or what no OCT image can have."""
-    if across is None or down is None or not all(SMALLEST <= size <= LARGEST for size in (across, down)):
+    """A pixel's width and height in micrometres; None where a file says only one, or what no picture can have.
+
+    What a picture of a modality can have, which is less, is in its profile (`modality.facts_for`).
+    """
+    if (
+        across is None
+        or down is None
+        or not all(LEAST_PIXEL <= size <= MOST_PIXEL for size in (across, down))
+    ):
         return None
     return across, down

@@ -954,6 +954,12 @@ export interface components {
             /** @default  */
             comment: string;
         };
+        /**
+         * @description * `square millimetres` - square millimetres
+         *     * `square centimetres` - square centimetres
+         * @enum {string}
+         */
+        AreaUnitEnum: "square millimetres" | "square centimetres";
         /** @description How often readers who read blind go over to the model's answer once they have seen it. */
         AutomationBias: {
             /** @description Null for users without `may_manage`. */
@@ -1557,12 +1563,29 @@ export interface components {
             fields: components["schemas"]["ScanField"][];
             windows: components["schemas"]["Window"][];
             /**
-             * @description In which lengths and areas are shown.
+             * @description In which people see and enter lengths; numbers of the API are micrometres.
              *
              *     * `micrometres` - micrometres
              *     * `millimetres` - millimetres
              */
             size_unit: components["schemas"]["SizeUnitEnum"];
+            /**
+             * @description In which people see areas, and volumes in its cube; numbers of the API are mm².
+             *
+             *     * `square millimetres` - square millimetres
+             *     * `square centimetres` - square centimetres
+             */
+            area_unit: components["schemas"]["AreaUnitEnum"];
+            /**
+             * Format: double
+             * @description The least width and height of a pixel, in micrometres.
+             */
+            least_pixel: number;
+            /**
+             * Format: double
+             * @description The greatest of both.
+             */
+            most_pixel: number;
             /** @description Sentences that stand beside each answer. */
             notes: string[];
             /** @description Texts that differ, by key. */
@@ -1668,12 +1691,12 @@ export interface components {
             note?: string;
             /**
              * Format: double
-             * @description Width of a pixel.
+             * @description Width of a pixel in micrometres; `options/` says what it can be in a modality.
              */
             micrometres_x?: number | null;
             /**
              * Format: double
-             * @description Height of a pixel.
+             * @description Height of a pixel in micrometres; `options/` says what it can be in a modality.
              */
             micrometres_y?: number | null;
             /** @description What the scan's modality has beside these, by name: see `options/`. "" takes it away. */
@@ -1970,12 +1993,12 @@ export interface components {
             note: string;
             /**
              * Format: double
-             * @description Width of a pixel, when it is known.
+             * @description Width of a pixel in micrometres, when it is known.
              */
             micrometres_x: number | null;
             /**
              * Format: double
-             * @description Height of a pixel, when it is known.
+             * @description Height of a pixel in micrometres, when it is known.
              */
             micrometres_y: number | null;
             /** @description What people say of it in the fields that its modality has (`options/`), by name. */
@@ -2304,12 +2327,12 @@ export interface components {
             note?: string;
             /**
              * Format: double
-             * @description Width of a pixel.
+             * @description Width of a pixel in micrometres; `options/` says what it can be in a modality.
              */
             micrometres_x?: number;
             /**
              * Format: double
-             * @description Height of a pixel.
+             * @description Height of a pixel in micrometres; `options/` says what it can be in a modality.
              */
             micrometres_y?: number;
             /** @description What the scan's modality has beside these, by name: see `options/`. "" takes it away. */
@@ -2393,12 +2416,12 @@ export interface components {
             note: string;
             /**
              * Format: double
-             * @description Width of a pixel, when it is known.
+             * @description Width of a pixel in micrometres, when it is known.
              */
             micrometres_x: number | null;
             /**
              * Format: double
-             * @description Height of a pixel, when it is known.
+             * @description Height of a pixel in micrometres, when it is known.
              */
             micrometres_y: number | null;
             /** @description What people say of it in the fields that its modality has (`options/`), by name. */
@@ -2582,12 +2605,12 @@ export interface components {
             note?: string;
             /**
              * Format: double
-             * @description Width of a pixel.
+             * @description Width of a pixel in micrometres; `options/` says what it can be in a modality.
              */
             micrometres_x?: number;
             /**
              * Format: double
-             * @description Height of a pixel.
+             * @description Height of a pixel in micrometres; `options/` says what it can be in a modality.
              */
             micrometres_y?: number;
             /** @description What the scan's modality has beside these, by name: see `options/`. "" takes it away. */

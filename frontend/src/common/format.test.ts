@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { formatCoefficient, formatLength, formatOfHundred, formatProbability, formatShare } from "./format";
+import { formatCoefficient, formatOfHundred, formatProbability, formatShare } from "./format";
 
 // The same examples as for webapp/core/numbers.py.
 test.each([
@@ -45,13 +45,4 @@ test.each([
   [1, "1.00"],
 ])("the coefficient %f reads as %s", (value, written) => {
   expect(formatCoefficient(value)).toBe(written);
-});
-
-test.each([
-  [0.01147 * 1000, "11.47"],
-  [3.87167, "3.872"],
-  [1000, "1000"],
-  [0.1, "0.1"],
-])("a length of %f micrometres reads as %s", (length, written) => {
-  expect(formatLength(length)).toBe(written);
 });

@@ -1,7 +1,5 @@
 /** Numbers and times as people read them, in the browser's own language. */
 
-import type { Modality } from "../api/types";
-
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const percentage = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat(undefined, {
@@ -9,8 +7,6 @@ const tenths = new Intl.NumberFormat(undefined, {
   minimumFractionDigits: 1,
   maximumFractionDigits: 1,
 });
-const area = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3, useGrouping: false });
-const length = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4, useGrouping: false });
 // The model server rounds to six digits.
 const NEARLY_NOTHING = 1e-6;
 const whole = new Intl.NumberFormat();
@@ -32,11 +28,6 @@ export function formatSmallShare(share: number): string {
   return share > 0 && share < 0.0005 ? `<${tenths.format(0.001)}` : tenths.format(share);
 }
 
-/** An area in square millimetres, to three digits. */
-export function formatArea(squareMillimetres: number): string {
-  return area.format(squareMillimetres);
-}
-
 /** A model's probability as a percentage. One that was rounded to 0 or 1 is still neither. */
 export function formatProbability(probability: number): string {
   return formatShare(Math.min(Math.max(probability, NEARLY_NOTHING), 1 - NEARLY_NOTHING));
@@ -54,11 +45,6 @@ export function formatCoefficient(value: number): string {
   if (value >= 0.995 && value < 1) return ">0.99";
   if (value > 0 && value < 0.005) return "<0.01";
   return value.toFixed(2);
-}
-
-/** A length, in micrometres or millimetres, to four digits: files give more than anybody measured. */
-export function formatLength(micrometres: number, unit: Modality["size_unit"] = "micrometres"): string {
-  return length.format(unit === "micrometres" ? micrometres : micrometres / 1000);
 }
 
 export function formatCount(count: number): string {

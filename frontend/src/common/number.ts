@@ -13,8 +13,8 @@ export interface Range {
 export const PIXEL_SIZES = ["micrometres_x", "micrometres_y"] as const;
 export type PixelTexts = Record<(typeof PIXEL_SIZES)[number], string>;
 
-/** What the width and the height of a pixel can be, in micrometres. */
-export const PIXEL_UM: Range = { min: 0.1, max: 1000 };
+/** What the width and the height of a pixel can be in any modality, in micrometres. */
+export const PIXEL_UM: Range = { min: 0.001, max: 10_000 };
 
 /** The number in a text; null for an empty text; or, in words, why it is not a number in the range. */
 export function readNumber(

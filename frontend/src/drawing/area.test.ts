@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { CHEST } from "../testing/modalities";
 import { areaOf } from "./area";
 import { KINDS, measureOf, outlineOf } from "./kinds";
 
@@ -31,8 +32,9 @@ test("open lines, points and calipers enclose nothing", () => {
   expect(Object.keys(KINDS)).toContain("caliper");
 });
 
-test("a box says its area in mm², and in pixels alone where their size is not known", () => {
+test("a box says its area in mm², or as its modality has it, and in pixels alone where their size is not known", () => {
   const box = { kind: "box", x: 0, y: 0, width: 20, height: 10 } as const;
   expect(measureOf(box, SCALE)).toBe("0.008 mm²");
+  expect(measureOf(box, { ...SCALE, micrometres_x: 1000, micrometres_y: 1000, units: CHEST })).toBe("2 cm²");
   expect(measureOf(box, { micrometres_x: null, micrometres_y: null })).toBe("200 px²");
 });

@@ -1,6 +1,6 @@
 /** How much an outline encloses. What it goes round twice lies outside (the even-odd rule), as on the server. */
 
-import { formatArea } from "../common/format";
+import { formatArea, UNKNOWN_UNITS } from "../common/units";
 import { texts } from "../texts";
 import type { Outline, Points, Scale } from "./plane";
 
@@ -22,11 +22,11 @@ export function areaOf({ points, closed }: Outline, scale: Scale): Area | null {
   return { squarePixels, squareMillimetres: inSquareMillimetres(squarePixels, scale) };
 }
 
-/** In mm² where that is known, else in pixels. */
-export function inWords({ squarePixels, squareMillimetres }: Area): string {
+/** In the unit of areas where the size of a pixel is known, else in pixels. */
+export function inWords({ squarePixels, squareMillimetres }: Area, units = UNKNOWN_UNITS): string {
   return squareMillimetres === null
     ? texts.drawing.squarePixels(String(Math.round(squarePixels)))
-    : texts.drawing.squareMillimetres(formatArea(squareMillimetres));
+    : formatArea(squareMillimetres, units);
 }
 
 function inSquareMillimetres(

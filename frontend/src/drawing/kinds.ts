@@ -219,7 +219,8 @@ const caliper: ByVertices<Of<"caliper">> = {
   vertices: ({ x1, y1, x2, y2 }) => [x1, y1, x2, y2],
   withVertices: (_, [x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => ({ kind: "caliper", x1, y1, x2, y2 }),
   isClosed: () => false,
-  measure: (geometry, scale) => texts.drawing.length({ ...lengthOf(geometry, scale), unit: scale.unit }),
+  measure: (geometry, scale) =>
+    texts.drawing.length({ ...lengthOf(geometry, scale), unit: scale.units?.size_unit }),
 };
 
 type Of<K extends Kind> = Extract<Geometry, { readonly kind: K }>;
@@ -257,7 +258,7 @@ export function measureOf(geometry: Geometry, scale: Scale): string {
   const own = kindOf(geometry).measure?.(geometry, scale);
   if (own !== undefined) return own;
   const area = areaIn(geometry, scale);
-  return area ? inWords(area) : "";
+  return area ? inWords(area, scale.units) : "";
 }
 
 /** The areas of geometries, which are never changed, at the scale for which they were found last. */

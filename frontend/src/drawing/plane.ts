@@ -1,6 +1,6 @@
 /** Points, boxes and lines on a scan, of whatever kind of shape. */
 
-import type { Modality } from "../api/types";
+import type { Units } from "../common/units";
 
 /** x and y after one another. */
 export type Points = readonly number[];
@@ -27,8 +27,8 @@ export interface Outline {
 export interface Scale {
   micrometres_x: number | null;
   micrometres_y: number | null;
-  /** In which lengths are shown; micrometres unless it says so. */
-  unit?: Modality["size_unit"];
+  /** In which lengths and areas are shown. */
+  units?: Units;
 }
 
 export function round(value: number): number {

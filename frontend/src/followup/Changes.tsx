@@ -2,8 +2,10 @@ import { Table, Text, Title } from "@mantine/core";
 
 import { useDrawn } from "../api/annotations";
 import type { Scan } from "../api/types";
-import { formatArea, formatProbability } from "../common/format";
+import { formatProbability } from "../common/format";
+import { formatArea, formatVolume, type Units } from "../common/units";
 import { useTexts } from "../common/useTexts";
+import { useUnits } from "../common/useUnits";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { texts } from "../texts";
 import { type DrawnChange, drawnChanges, probabilityChanges } from "./changes";
@@ -11,11 +13,6 @@ import classes from "./FollowUpPage.module.css";
 import { laterBy, momentOf } from "./time";
 
 const signed = new Intl.NumberFormat(undefined, { signDisplay: "exceptZero", maximumFractionDigits: 0 });
-const signedSize = new Intl.NumberFormat(undefined, {
-  signDisplay: "exceptZero",
-  maximumSignificantDigits: 3,
-  useGrouping: false,
-});
 
 interface Props {
   left: Scan;
@@ -114,6 +111,7 @@ function Head({ change = texts.followUp.columns.change }: { change?: string }) {
 
 function Drawings({ left, right }: Pick<Props, "left" | "right">) {
   const words = useTexts(right.modality).followUp;
+  const units = useUnits(right.modality);
   const before = useDrawn(left.id);
   const after = useDrawn(right.id);
   const error = before.error ?? after.error;
@@ -135,9 +133,9 @@ function Drawings({ left, right }: Pick<Props, "left" | "right">) {
                   change.mine ? texts.drawing.you : change.reader,
                 )}
               </Table.Td>
-              <Table.Td className={classes.number}>{size(change.left, change)}</Table.Td>
-              <Table.Td className={classes.number}>{size(change.right, change)}</Table.Td>
-              <Table.Td className={classes.number}>{difference(change)}</Table.Td>
+              <Table.Td className={classes.number}>{size(change.left, change, units)}</Table.Td>
+              <Table.Td className={classes.number}>{size(change.right, change, units)}</Table.Td>
+              <Table.Td className={classes.number}>{difference(change, units)}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
@@ -151,11 +149,13 @@ function Drawings({ left, right }: Pick<Props, "left" | "right">) {
   );
 }
 
-function size(value: number | null, { unit }: DrawnChange): string {
-  return value === null ? texts.common.none : `${formatArea(value)} ${texts.followUp.unit[unit]}`;
+const FORMATS = { cubic: formatVolume, square: formatArea };
+
+function size(value: number | null, { unit }: DrawnChange, units: Units): string {
+  return value === null ? texts.common.none : FORMATS[unit](value, units);
 }
 
-function difference({ left, right, unit }: DrawnChange): string {
+function difference({ left, right, unit }: DrawnChange, units: Units): string {
   if (left === null || right === null) return texts.common.none;
-  return `${signedSize.format(right - left)} ${texts.followUp.unit[unit]}`;
+  return FORMATS[unit](right - left, units, true);
 }

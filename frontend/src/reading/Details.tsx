@@ -6,13 +6,15 @@ import { useChangeScan } from "../api/scans";
 import type { Eye, Scan } from "../api/types";
 import { TEXT_DETAILS, textsOf } from "../common/details";
 import { FieldSelects } from "../common/FieldSelects";
-import { formatDay, formatLength, formatTime } from "../common/format";
+import { formatDay, formatTime } from "../common/format";
 import { type Fields, fieldsInWords, tellsEye } from "../common/modality";
-import { PIXEL_SIZES, PIXEL_UM, readNumber } from "../common/number";
+import { PIXEL_SIZES, readNumber } from "../common/number";
 import { PixelFields } from "../common/PixelFields";
 import { ProblemAlert } from "../common/ProblemAlert";
 import { TextFields } from "../common/TextFields";
+import { formatLength, sizeSign } from "../common/units";
 import { succeeds, useUnsaved } from "../common/unsaved";
+import { useUnits } from "../common/useUnits";
 import { texts } from "../texts";
 import { ModelVersion } from "./ModelVersion";
 import { Section } from "./Section";
@@ -23,7 +25,7 @@ const { fields } = texts.reading;
 export function Details({ scan }: { scan: Scan }) {
   const [editing, setEditing] = useState(false);
   const modality = useModality(scan.modality);
-  const unit = modality?.size_unit ?? "micrometres";
+  const units = useUnits(scan.modality);
   const rows: [string, ReactNode][] = [
     [texts.details.acquired, formatDay(scan.acquired) || texts.common.none],
     scan.received_from
@@ -42,9 +44,10 @@ export function Details({ scan }: { scan: Scan }) {
     [
       fields.scale,
       scan.micrometres_x !== null && scan.micrometres_y !== null
-        ? texts.reading.pixelSize[unit](
-            formatLength(scan.micrometres_x, unit),
-            formatLength(scan.micrometres_y, unit),
+        ? texts.reading.pixelSize(
+            formatLength(scan.micrometres_x, units),
+            formatLength(scan.micrometres_y, units),
+            sizeSign(units),
           )
         : texts.common.none,
     ],
@@ -98,6 +101,7 @@ function measured(micrometres: number | null): string {
 
 function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
   const modality = useModality(scan.modality);
+  const units = useUnits(scan.modality);
   const [before] = useState({
     patient_ref: scan.patient_ref,
     eye: scan.eye,
@@ -109,7 +113,9 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
   });
   const [values, setValues] = useState(before);
   const set = (changed: Partial<typeof values>) => setValues({ ...values, ...changed });
-  const sizes = PIXEL_SIZES.map((name) => readNumber(values[name], PIXEL_UM));
+  const sizes = PIXEL_SIZES.map((name) =>
+    readNumber(values[name], { min: units.least_pixel, max: units.most_pixel }),
+  );
   const isComplete = sizes.every((size) => !("problem" in size));
   const change = useChangeScan(scan.id);
   const save = async () => {
@@ -172,7 +178,7 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
           onChange={(event) => set({ acquired: event.currentTarget.value })}
         />
         <TextFields values={values} onChange={set} />
-        <PixelFields sizes={values} onChange={set} />
+        <PixelFields sizes={values} onChange={set} units={units} />
         {change.error && <ProblemAlert error={change.error} />}
         <Group gap="xs">
           <Button type="submit" loading={change.isPending}>

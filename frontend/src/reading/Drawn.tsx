@@ -4,8 +4,9 @@ import { useEffect } from "react";
 
 import { refreshDrawn, useDrawn } from "../api/annotations";
 import type { DrawnOnScan, Reading, Scan } from "../api/types";
-import { formatArea } from "../common/format";
+import { areaSign, formatVolume } from "../common/units";
 import { useTexts } from "../common/useTexts";
+import { useUnits } from "../common/useUnits";
 import { inWords } from "../drawing/area";
 import type { DrawingState } from "../drawing/Drawing";
 import { texts } from "../texts";
@@ -45,6 +46,7 @@ export function Drawn({ lead, scan, reading, state }: Props) {
 function Measures({ found, scan }: { found: DrawnOnScan; scan: Scan }) {
   const { volume } = scan;
   const words = useTexts(scan.modality).drawing;
+  const units = useUnits(scan.modality);
   const columns = words.measuredColumns;
   const knowsSize = scan.micrometres_x !== null && scan.micrometres_y !== null;
   return (
@@ -67,15 +69,15 @@ function Measures({ found, scan }: { found: DrawnOnScan; scan: Scan }) {
                 <Table.Td>{mine ? words.you : creator_name}</Table.Td>
                 <Table.Td>
                   {here
-                    ? inWords({
-                        squarePixels: here.square_pixels,
-                        squareMillimetres: here.square_millimetres,
-                      })
+                    ? inWords(
+                        { squarePixels: here.square_pixels, squareMillimetres: here.square_millimetres },
+                        units,
+                      )
                     : texts.common.none}
                 </Table.Td>
                 {volume && (
                   <Table.Td>
-                    {cubic_millimetres !== null && `${words.cubic(formatArea(cubic_millimetres))} `}
+                    {cubic_millimetres !== null && `${formatVolume(cubic_millimetres, units)} `}
                     {words.onBscans(bscans.length, volume.count)}
                   </Table.Td>
                 )}
@@ -85,7 +87,7 @@ function Measures({ found, scan }: { found: DrawnOnScan; scan: Scan }) {
         </Table.Tbody>
       </Table>
       <Text size="xs" c="dimmed" mt={4}>
-        {note(words, found, volume !== null, knowsSize)}
+        {knowsSize ? note(words, found, volume !== null) : words.noPixelSize(areaSign(units))}
       </Text>
     </>
   );
@@ -96,9 +98,7 @@ function note(
   words: typeof texts.drawing,
   { micrometres_between, missing }: DrawnOnScan,
   isVolume: boolean,
-  knowsSize: boolean,
 ): string {
-  if (!knowsSize) return words.noPixelSize;
   if (!isVolume) return "";
   return micrometres_between === null ? words.noDistance : words.volumeHelp(missing.length);
 }

@@ -3,8 +3,10 @@ import { Stack, Text } from "@mantine/core";
 import type { Scan } from "../api/types";
 import { CONTRADICTED } from "../common/answer";
 import { type FoundKind, foundKinds, lookOf, squareMillimetres } from "../common/findings";
-import { capitalised, formatArea, formatProbability, formatSmallShare } from "../common/format";
+import { capitalised, formatProbability, formatSmallShare } from "../common/format";
 import { Hatching } from "../common/Hatching";
+import { formatArea, type Units } from "../common/units";
+import { useUnits } from "../common/useUnits";
 import { texts } from "../texts";
 import classes from "./Findings.module.css";
 import { Section } from "./Section";
@@ -50,19 +52,24 @@ export function Findings({ scan }: { scan: Scan }) {
 
 function Kind({ found, scan }: { found: FoundKind; scan: Scan }) {
   const { name, colour, hatch, share, regions } = found;
+  const units = useUnits(scan.modality);
   return (
     <>
       <div className={classes.kind}>
         <Hatching colour={colour} hatch={hatch} />
         <Text size="sm" component="span">
           <b>{capitalised(name)}</b>
-          {`: ${area(share, scan)}, ${texts.findings.places(regions.length)}`}
+          {`: ${area(share, scan, units)}, ${texts.findings.places(regions.length)}`}
         </Text>
       </div>
       <ol className={classes.places}>
         {regions.map((region, index) => (
           <li key={index}>
-            {texts.findings.place(index + 1, area(region.share, scan), formatProbability(region.confidence))}
+            {texts.findings.place(
+              index + 1,
+              area(region.share, scan, units),
+              formatProbability(region.confidence),
+            )}
           </li>
         ))}
       </ol>
@@ -70,7 +77,7 @@ function Kind({ found, scan }: { found: FoundKind; scan: Scan }) {
   );
 }
 
-function area(share: number, scan: Scan): string {
+function area(share: number, scan: Scan, units: Units): string {
   const measured = squareMillimetres(share, scan);
-  return texts.findings.area(formatSmallShare(share), measured === null ? "" : formatArea(measured));
+  return texts.findings.area(formatSmallShare(share), measured === null ? "" : formatArea(measured, units));
 }

@@ -8,6 +8,7 @@ import { today } from "../common/format";
 import { tellsEye } from "../common/modality";
 import { PixelFields } from "../common/PixelFields";
 import { TextFields } from "../common/TextFields";
+import { UNKNOWN_UNITS } from "../common/units";
 import { texts } from "../texts";
 import { ModalitySelect } from "./ModalitySelect";
 import { type Details, hasMore, ofModality } from "./uploads";
@@ -97,7 +98,7 @@ export function DetailFields({ details, onChange, file }: Props) {
       <Collapse expanded={more}>
         <Stack gap="sm">
           <TextFields values={details} onChange={onChange} minRows={2} file={file} />
-          <PixelFields sizes={details} onChange={onChange} file={file} />
+          <PixelFields sizes={details} onChange={onChange} units={modality ?? UNKNOWN_UNITS} file={file} />
         </Stack>
       </Collapse>
     </>

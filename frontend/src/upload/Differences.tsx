@@ -3,7 +3,10 @@ import { Alert, Button, Group, Table, Text } from "@mantine/core";
 import { useChangeScan } from "../api/scans";
 import type { Difference, Scan, UploadedScan } from "../api/types";
 import { formatDay } from "../common/format";
+import { PIXEL_SIZES } from "../common/number";
 import { ProblemAlert } from "../common/ProblemAlert";
+import { formatLength, sizeSign, type Units } from "../common/units";
+import { useUnits } from "../common/useUnits";
 import { texts } from "../texts";
 import { correction } from "./uploads";
 
@@ -17,6 +20,7 @@ interface Props {
 export function Differences({ scan, differences, onDecided }: Props) {
   const words = texts.upload[scan.duplicate ? "otherUpload" : "otherFile"];
   const change = useChangeScan(scan.id);
+  const units = useUnits(scan.modality);
   return (
     <Alert mt="xs" p="xs" color="yellow" title={words.title} role="alert" data-testid="differences">
       <Text size="sm">{words.help}</Text>
@@ -32,8 +36,8 @@ export function Differences({ scan, differences, onDecided }: Props) {
           {differences.map((difference) => (
             <Table.Tr key={difference.field}>
               <Table.Th fw={400}>{texts.details[difference.field]}</Table.Th>
-              <Value of={difference} text={difference.entered} />
-              <Value of={difference} text={difference.found} />
+              <Value of={difference} text={difference.entered} units={units} />
+              <Value of={difference} text={difference.found} units={units} />
             </Table.Tr>
           ))}
         </Table.Tbody>
@@ -55,18 +59,22 @@ export function Differences({ scan, differences, onDecided }: Props) {
   );
 }
 
-function Value({ of, text }: { of: Difference; text: string }) {
+const pixelSizes: readonly string[] = PIXEL_SIZES;
+
+function shownAs({ field }: Difference, text: string, units: Units): string {
   const { eyes } = texts.common;
-  const shown =
-    of.field === "eye" && text in eyes
-      ? eyes[text as keyof typeof eyes]
-      : of.field === "acquired"
-        ? formatDay(text)
-        : text;
+  if (field === "eye" && text in eyes) return eyes[text as keyof typeof eyes];
+  if (field === "acquired") return formatDay(text);
+  if (pixelSizes.includes(field) && text !== "")
+    return `${formatLength(Number(text), units)} ${sizeSign(units)}`;
+  return text;
+}
+
+function Value({ of, text, units }: { of: Difference; text: string; units: Units }) {
   return (
     <Table.Td style={{ overflowWrap: "anywhere" }}>
       <Text size="sm" lineClamp={3}>
-        {shown || texts.upload.unknown}
+        {shownAs(of, text, units) || texts.upload.unknown}
       </Text>
     </Table.Td>
   );

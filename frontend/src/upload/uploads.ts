@@ -18,7 +18,7 @@ const MODALITY_UNCLEAR = "modality_unclear";
 const OTHER_MODALITY = "other_modality";
 const MODALITY_REFUSED = "modality_refused";
 
-/** The details of a scan as they are typed; a pixel's size in micrometres. */
+/** The details of a scan as they are typed; a pixel's size in micrometres, whatever it is typed in. */
 export interface Details extends PixelTexts, TextDetails, AskedTexts {
   /** The name of its modality; empty where the server is to find it out. */
   modality: string;

@@ -50,10 +50,35 @@ def test_a_modality_that_is_chosen_brings_its_own_fields(enter: Visitor) -> None
 
     details.get_by_role("button", name="Change details").click()
     choose(window, details.get_by_role("combobox", name="Age group"), "Child")
+    width, height = (details.get_by_label(f"Pixel {side} in mm") for side in ("width", "height"))
+    width.press_sequentially("0.143")
+    height.fill("143")
+    expect(details).to_contain_text("from 0.01 to 5")
+    height.fill("0,143")
     details.get_by_role("button", name="Save details").click()
     expect(details).to_contain_text("Child")
     expect(details).to_contain_text("PA (from behind)")
+    expect(details).to_contain_text("0.143 × 0.143 mm")
     assert violations(window.page) == []
+
+
+def test_the_size_of_a_pixel_keeps_its_meaning_when_the_modality_is_chosen_later(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    window = enter("clara").open()
+    window.page.get_by_test_id("open-upload").click()
+    panel = window.page.get_by_role("dialog", name="Upload scans")
+    panel.get_by_role("button", name="Note and pixel size").click()
+    for side in ("width", "height"):
+        panel.get_by_label(f"Pixel {side} in µm").fill("143")
+    choose(window, panel.get_by_role("combobox", name="Modality"), "Chest X-ray")
+    for side in ("width", "height"):
+        expect(panel.get_by_label(f"Pixel {side} in mm")).to_have_value("0.143")
+    pick(window, "chest.png", x_ray(1309))
+
+    window.page.wait_for_url("**/scans/*")
+    saved = clinic.get("clara", f"scans/{window.page.url.rsplit('/', 1)[1]}/")
+    assert (saved["micrometres_x"], saved["micrometres_y"]) == (143, 143)
 
 
 def test_presets_of_brightness_are_those_of_the_modality(enter: Visitor, clinic: Clinic) -> None:

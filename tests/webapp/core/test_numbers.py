@@ -7,7 +7,16 @@ import re
 
 import pytest
 
-from webapp.core.numbers import micrometres, percent, probability
+from webapp.core.numbers import (
+    area,
+    length,
+    length_in,
+    measured_length,
+    percent,
+    pixel_size,
+    probability,
+    volume,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +57,21 @@ def test_a_probability_is_never_all_or_nothing(value: float, written: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("length", "written"),
+    ("micrometres", "written"),
     [(0.01147 * 1000, "11.47"), (3.87167, "3.872"), (1000, "1000"), (11, "11"), (0.1, "0.1")],
 )
-def test_a_length_has_as_many_digits_as_were_measured(length: float, written: str) -> None:
-    assert micrometres(length) == written
+def test_a_length_has_as_many_digits_as_were_measured(micrometres: float, written: str) -> None:
+    assert length(micrometres) == written
+
+
+def test_each_modality_has_its_own_units() -> None:
+    assert (pixel_size(143, 143, "millimetres"), length_in(10, "millimetres")) == (
+        "0.143 × 0.143 mm",
+        "0.01 mm",
+    )
+    assert (measured_length(7150, "millimetres"), measured_length(340.4, "micrometres")) == (
+        "7.2 mm",
+        "340 µm",
+    )
+    assert (area(0.008, "square millimetres"), area(1234, "square centimetres")) == ("0.008 mm²", "12.3 cm²")
+    assert (volume(0.5, "square millimetres"), volume(2500, "square centimetres")) == ("0.5 mm³", "2.5 cm³")

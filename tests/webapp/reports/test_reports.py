@@ -15,6 +15,7 @@ from webapp.annotations.models import Annotation
 from webapp.reviews import reading
 from webapp.scans.models import Scan
 
+BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,10,100,200"}
 CALIPER = {
     "type": "SvgSelector",
     "value": '<svg xmlns="http://www.w3.org/2000/svg"><line x1="10" y1="10" x2="40" y2="50"/></svg>',
@@ -151,6 +152,7 @@ def test_a_report_of_another_modality_has_its_words_units_and_fields(
 ) -> None:
     scan = as_x_ray(predicted(clinician, micrometres_x="143", micrometres_y="143"), view="PA")
     Annotation.objects.create(scan=scan, author=clinician, selector=CALIPER, label="PNEUMONIA")
+    Annotation.objects.create(scan=scan, author=clinician, selector=BOX, label="PNEUMONIA")
 
     text = report_text(api, clinician, scan)
 
@@ -161,6 +163,8 @@ def test_a_report_of_another_modality_has_its_words_units_and_fields(
         "0.143 × 0.143 mm",
         # 50 pixels of 143 micrometres.
         "caliper PNEUMONIA, 7.2 mm (50.0 px)",
+        # 100 × 200 pixels of 143 micrometres.
+        "box PNEUMONIA, 4.09 cm² (20000 px²)",
         "not for use with patients",
     ):
         assert expected in text, expected

@@ -309,6 +309,36 @@ def test_options_tell_what_each_modality_is(clinician: User, upload: Upload, api
     assert client.get("/api/v1/options/?modality=x").status_code == 400
 
 
+def test_how_large_a_pixel_can_be_is_the_modality_s(clinician: User, upload: Upload, api: Clients) -> None:
+    told = api(clinician).get("/api/v1/options/").json()["modalities"]
+    assert [(each["size_unit"], each["area_unit"]) for each in told] == [
+        ("micrometres", "square millimetres"),
+        ("millimetres", "square centimetres"),
+    ]
+    assert [(each["least_pixel"], each["most_pixel"]) for each in told] == [(0.1, 1000), (10, 5000)]
+    wide = {"micrometres_x": "2000", "micrometres_y": "2000"}
+    chest = upload(clinician, modality="chest-xray", **wide)
+    assert (chest.status_code, chest.json()["micrometres_x"]) == (201, 2000)
+    refused = upload(clinician, seed=1, modality="oct", **wide).json()["error"]["fields"]
+    assert refused == {name: ["In retinal OCT, a pixel has from 0.1 µm to 1000 µm."] for name in wide}
+    path = f"/api/v1/scans/{chest.json()['id']}/"
+    refused = api(clinician).patch(path, {"micrometres_x": 4, "micrometres_y": 143}, format="json").json()
+    assert refused["error"]["fields"] == {
+        "micrometres_x": ["In chest X-ray, a pixel has from 0.01 mm to 5 mm."]
+    }
+    assert (
+        api(clinician).patch(path, {"micrometres_x": 143, "micrometres_y": 143}, format="json").status_code
+        == 200
+    )
+
+
+def test_a_file_is_believed_as_far_as_its_modality_allows(clinician: User, upload: Upload) -> None:
+    for seed, name, believed in ((0, "oct", None), (1, "chest-xray", 2000.0)):
+        content = written(dataset(B_SCAN + seed, PixelSpacing=[2.0, 2.0]))
+        scan = upload(clinician, content, modality=name).json()
+        assert (scan["micrometres_x"], scan["micrometres_y"]) == (believed, believed)
+
+
 def test_labels_of_a_waiting_scan_are_those_of_its_modality(clinician: User, upload: Upload) -> None:
     AWAY.add(CHEST)
     upload(clinician, modality="oct")

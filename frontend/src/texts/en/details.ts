@@ -7,6 +7,6 @@ export const details: Record<keyof ScanChange, string> = {
   fields: "Fields of the modality",
   acquired: "Taken",
   note: "Note",
-  micrometres_x: "Pixel width in µm",
-  micrometres_y: "Pixel height in µm",
+  micrometres_x: "Pixel width",
+  micrometres_y: "Pixel height",
 };

@@ -73,7 +73,6 @@ export const drawing = {
     return `${(micrometres / 1000).toFixed(1)} mm (${inPixels})`;
   },
   squarePixels: (pixels: string) => `${pixels} px²`,
-  squareMillimetres: (millimetres: string) => `${millimetres} mm²`,
   measured: "How much was drawn",
   measuredColumns: {
     label: "Label",
@@ -84,14 +83,14 @@ export const drawing = {
   },
   you: "you",
   onBscans: (count: number, all: number) => `on ${count} of ${all} {pictures}`,
-  cubic: (cubicMillimetres: string) => `${cubicMillimetres} mm³`,
   volumeHelp: (missing: number) =>
     "The volume is the areas times the distance between {pictures}. One without a shape counts as empty" +
     (missing === 0
       ? "."
       : `, and so ${missing === 1 ? "does the one that is" : `do the ${missing} that are`} missing.`),
   noDistance: "There is no volume: the file does not say how far apart parallel {pictures} are.",
-  noPixelSize: "There are no mm²: the size of a pixel is not known. It can be entered among the details.",
+  noPixelSize: (sign: string) =>
+    `There are no ${sign}: the size of a pixel is not known. It can be entered among the details.`,
   tooMuch: "Too many shapes were drawn to be measured at once.",
   // For screen readers.
   cursorAt: (x: number, y: number) => `Cross at ${x} across, ${y} down`,

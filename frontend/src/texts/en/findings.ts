@@ -5,8 +5,7 @@ export const findings = {
   noMap: "This version of the model has no map of findings.",
   strange: "The model does not know pictures like this one, so what it sees may be something else.",
   contradict: "This contradicts the label that it would have named.",
-  area: (share: string, squareMillimetres: string) =>
-    squareMillimetres ? `${share} of the picture, ${squareMillimetres} mm²` : `${share} of the picture`,
+  area: (share: string, area: string) => `${share} of the picture${area && `, ${area}`}`,
   place: (index: number, area: string, confidence: string) =>
     `Place ${index}: ${area}; ${confidence} confidence`,
   places: (count: number) => (count === 1 ? "in one place" : `in ${count} places`),

@@ -48,7 +48,6 @@ export const followUp = {
   ofNamed: "Of the {pictures} that stand for the volumes.",
   columns: { label: "Label", earlier: "Left", later: "Right", change: "Change" },
   points: "Change, points",
-  unit: { cubic: "mm³", square: "mm²" },
   drawn: "What was drawn",
   drawnBy: (label: string, reader: string) => `${label}, ${reader}`,
   nothingDrawn: "On neither was anything drawn that you may see.",

@@ -10,8 +10,6 @@ export const problems = {
     image: "File",
     modality: "Modality",
     ...details,
-    micrometres_x: "Pixel width",
-    micrometres_y: "Pixel height",
     label: "Label",
     verdict: "Verdict",
     comment: "Comment",

@@ -169,8 +169,5 @@ export const reading = {
   received: (from: string, time: string) => `From ${from}, ${time}`,
   pixels: (width: number, height: number) => `${width} × ${height} pixels`,
   acquiredHelp: "A day, month or year, such as 2024-03-17 or 2024-03",
-  pixelSize: {
-    micrometres: (across: string, down: string) => `${across} × ${down} µm`,
-    millimetres: (across: string, down: string) => `${across} × ${down} mm`,
-  },
+  pixelSize: (across: string, down: string, sign: string) => `${across} × ${down} ${sign}`,
 };

@@ -21,6 +21,7 @@ export const upload = {
   acquired: "Taken on",
   unknown: "Not given",
   of: (field: string, file: string) => `${field} of ${file}`,
+  inUnit: (field: string, sign: string) => `${field} in ${sign}`,
   check: "Whose scans are these? Nothing is sent before you press Upload.",
   begin: (count: number) => (count === 1 ? "Upload 1 file" : `Upload ${count} files`),
   sameForAll: "Same details for all",
