@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import field
-from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from handlers.card_statistics import check_known
-from handlers.checks import STRICT, Composed, OneOf, Positive, Sha256, Share, must_be
+from handlers.checks import STRICT, Composed, Positive, Sha256, Share, must, must_be
 
 FINDINGS_NAME = "findings.safetensors"
 """The decoder's file beside a model's weights."""
-NAMES: dict[str, str] = {
-    kind: facts["name"]
-    for kind, facts in json.loads(
-        Path(__file__).with_name("findings.json").read_text(encoding="utf-8")
-    ).items()
-}
-"""The name for people of each kind of finding."""
 
 
 def _all_different(kinds: tuple[str, ...]) -> tuple[str, ...]:
@@ -31,7 +22,12 @@ def _all_different(kinds: tuple[str, ...]) -> tuple[str, ...]:
     return kinds
 
 
-Kind = Annotated[str, OneOf(*NAMES)]
+Kind = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9_]{0,39}$"),
+    must("up to 40 of the letters a to z, digits and '_', with a letter first"),
+]
+"""The code of a kind of finding; its name for people is in the profile of the model's modality."""
 Kinds = Annotated[
     tuple[Kind, ...],
     AfterValidator(_all_different),

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from handlers.card import CardError, checked_label
 from handlers.card import checked_name as checked_model_name
+from handlers.card_findings import Kind
 from handlers.checks import STRICT, FieldError, Line, OneOf, Range, Text, must, must_be
 from imaging.quality import QualityLimits
 
@@ -78,6 +79,12 @@ Uid = Annotated[
     str,
     Field(pattern=r"^[0-9]+(\.[0-9]+)+$", max_length=64),
     must("a UID, such as 1.2.840.10008.5.1.4.1.1.1"),
+]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$"), must("a colour, such as #22d3ee")]
+Hatch = Annotated[
+    str,
+    Field(pattern=r"^[MLHV0-9 .-]{1,200}$"),
+    must("lines of an SVG path in a square of 8, such as M0 4H8: the letters M, L, H and V, and numbers"),
 ]
 Label = Annotated[str, AfterValidator(_label)]
 Model = Annotated[str, AfterValidator(_model)]
@@ -170,6 +177,15 @@ class Anatomy:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Finding:
+    """A kind of finding that a model may mark: its name for people, its colour, and how it is hatched."""
+
+    title: Line
+    colour: Colour = "#ffffff"
+    hatch: Hatch = "M2 2H3M6 6H7"
+
+
+@dataclass(frozen=True, config=STRICT)
 class ProfileFile:
     """A profile as it is written."""
 
@@ -204,6 +220,9 @@ class ProfileFile:
     """Texts of the page that differ, by their place there, such as "volume.enfaceTitle"; and under "pictures" the word for
     several pictures where an "s" does not make it."""
     anatomy: Anatomy | None = None
+    findings: dict[Kind, Finding] = field(default_factory=dict)
+    """By the codes of the models' cards; without any, its models have no map of findings. A kind that is not here is named
+    by its code."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:

@@ -215,7 +215,10 @@ def test_a_map_that_is_no_numbers_fails_the_trial(tmp_path: Path) -> None:
     [
         ({"kinds": []}, "findings.kinds must be at least one kind of finding, all different"),
         ({"kinds": ["hole", "hole"]}, "findings.kinds must be at least one kind of finding, all different"),
-        ({"kinds": ["cyst"]}, r"findings.kinds\[0\] must be one of: fluid_within, fluid_below"),
+        (
+            {"kinds": ["a cyst"]},
+            r"findings.kinds\[0\] must be up to 40 of the letters a to z, digits and '_'",
+        ),
         ({"thresholds": {"material": 0.5}}, "thresholds.fluid_within is missing: every kind needs one"),
         ({"thresholds": {"fluid_within": 0.5, "material": 2}}, "thresholds.material must be from 0 to 1"),
         ({"excluded": {"CNV": ["hole"]}}, "excluded.CNV: hole is not among the kinds of this model"),

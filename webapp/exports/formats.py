@@ -87,10 +87,7 @@ def _findings(record: Record) -> str:
     """Each kind that was found, with its share of the picture (0 to 1); empty without a map of findings."""
     if record.scan.findings is None:
         return ""
-    return (
-        "; ".join(f"{found.kind} {found.share:.6g}" for found in kinds_found(record.scan.findings))
-        or NO_FINDINGS
-    )
+    return "; ".join(f"{found.kind} {found.share:.6g}" for found in kinds_found(record.scan)) or NO_FINDINGS
 
 
 def _one_label(name: str) -> Column:

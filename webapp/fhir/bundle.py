@@ -189,7 +189,7 @@ class _Resources:
     def _findings(self) -> list[Json]:
         scan = self.scan
         found = []
-        for kind in kinds_found(scan.findings):
+        for kind in kinds_found(scan):
             area = kind.square_mm(scan.width, scan.height, scan.micrometres_x, scan.micrometres_y)
             found.append(
                 self._observation(

@@ -119,7 +119,7 @@ def _of_model(scan: Scan, place: int) -> Iterator[Group]:
             algorithm=algorithm,
             places=[place],
         )
-    for found in kinds_found(scan.findings):
+    for found in kinds_found(scan):
         area = found.square_mm(scan.width, scan.height, scan.micrometres_x, scan.micrometres_y)
         measured = [Measured(SHARE, round(found.share, 6))]
         if area is not None:

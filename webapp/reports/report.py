@@ -27,7 +27,7 @@ from webapp.scans import storage
 from webapp.scans.details import DETAILS, ENTERED
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
-from webapp.scans.findings import FoundKind, kinds, kinds_found, name_of
+from webapp.scans.findings import FoundKind, kinds, kinds_found, names_looked_for
 from webapp.scans.models import Scan
 from webapp.scans.overlay import overlay
 from webapp.scans.told import fields_in_words, remarks_on
@@ -66,7 +66,7 @@ def report_of(scan: Scan, user: User) -> Report:
         known=scan.known,
         nearest=scan.nearest or [],
         findings=_findings(scan) if scan.findings else None,
-        looked_for=[name_of(kind) for kind in kinds(scan.findings)],
+        looked_for=names_looked_for(scan),
         doubts=scan.doubts,
         warnings=[*([WITHDRAWN] if scan.is_withdrawn else []), *remarks_on(scan)],
         recommendation=scan.recommendation,
@@ -96,7 +96,7 @@ def _findings(scan: Scan) -> list[MarkedFinding]:
         MarkedFinding(
             mark, f"{capitalised(found.name)}: {_area(found, scan)}", found.colour, outlined[found.kind]
         )
-        for mark, found in zip(ascii_uppercase, kinds_found(scan.findings), strict=False)
+        for mark, found in zip(ascii_uppercase, kinds_found(scan), strict=False)
     ]
 
 

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from webapp.core import numbers
 from webapp.recommendations.doubt import with_doubts
 from webapp.scans.final import FinalReading
-from webapp.scans.findings import kinds, kinds_found, name_of
+from webapp.scans.findings import kinds_found, names_looked_for
 from webapp.scans.models import Prediction, Scan
 
 NOTHING = "–"
@@ -129,8 +129,8 @@ class ReadingsAndAnswer:
         """The kinds of findings, each with its share of the picture."""
         if scan.findings is None:
             return NOTHING
-        found = [f"{one.name} ({numbers.percent(one.share, 1)})" for one in kinds_found(scan.findings)]
-        return "; ".join(found) or f"none of: {', '.join(map(name_of, kinds(scan.findings)))}"
+        found = [f"{one.name} ({numbers.percent(one.share, 1)})" for one in kinds_found(scan)]
+        return "; ".join(found) or f"none of: {', '.join(names_looked_for(scan))}"
 
     @admin.display(description="Caveats")
     def caveat_texts(self, scan: Scan) -> str:

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-NAMES = ROOT / "handlers" / "findings.json"
-TABLE = ROOT / "frontend" / "src" / "common" / "findings.json"
-"""The colours of the kinds, on the page and in reports."""
-UNKNOWN_COLOUR = "#ffffff"
+from modalities.profile import Finding
+from webapp.core import modalities
+from webapp.scans.models import Scan
+
 SQUARE_MICROMETRES = 1e6
 """In one square millimetre."""
 
 
 @dataclass(frozen=True)
 class FoundKind:
-    """A kind of finding on a scan: its code, the share of the picture (0 to 1) that it takes, in how many regions."""
+    """A kind of finding on a scan: its code, its name for people, the colour of its outline (`#rrggbb`), the share of the
+    picture (0 to 1) that it takes, and in how many regions."""
 
     kind: str
+    name: str
+    colour: str
     share: float
     regions: int
-
-    @property
-    def name(self) -> str:
-        """The kind's name for people."""
-        return name_of(self.kind)
-
-    @property
-    def colour(self) -> str:
-        """The colour of its outline, `#rrggbb`."""
-        return str(_colours().get(self.kind, {}).get("colour", UNKNOWN_COLOUR))
 
     def square_mm(self, width: int, height: int, across: float | None, down: float | None) -> float | None:
         """Its area in mm² on a picture of `width` × `height` pixels of `across` × `down` micrometres.
@@ -46,15 +35,16 @@ class FoundKind:
         return self.share * width * height * across * down / SQUARE_MICROMETRES
 
 
-def kinds_found(findings: Mapping[str, Any] | None) -> list[FoundKind]:
-    """The kinds that the model found, in the order in which it names them; `findings` as an answer stores them."""
-    regions = findings["regions"] if findings else []
-    found = {kind: [region for region in regions if region["finding"] == kind] for kind in kinds(findings)}
-    return [
-        FoundKind(kind, sum(region["share"] for region in of_kind), len(of_kind))
-        for kind, of_kind in found.items()
-        if of_kind
-    ]
+def kinds_found(scan: Scan) -> list[FoundKind]:
+    """The kinds that the model found on a scan, in the order in which it names them."""
+    regions = scan.findings["regions"] if scan.findings else []
+    found = []
+    for kind in kinds(scan.findings):
+        shares = [region["share"] for region in regions if region["finding"] == kind]
+        if shares:
+            look = look_of(kind, scan)
+            found.append(FoundKind(kind, look.title, look.colour, sum(shares), len(shares)))
+    return found
 
 
 def kinds(findings: Mapping[str, Any] | None) -> list[str]:
@@ -62,19 +52,12 @@ def kinds(findings: Mapping[str, Any] | None) -> list[str]:
     return list(findings["kinds"]) if findings else []
 
 
-def name_of(kind: str) -> str:
-    """The name of a kind for people; its code, with spaces, for a kind of a later model."""
-    known = _names().get(kind)
-    return known["name"] if known else kind.replace("_", " ")
+def names_looked_for(scan: Scan) -> list[str]:
+    """The names for people of the kinds that the model looks for on a scan."""
+    return [look_of(kind, scan).title for kind in kinds(scan.findings)]
 
 
-@cache
-def _names() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = json.loads(NAMES.read_text(encoding="utf-8"))
-    return found
-
-
-@cache
-def _colours() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = json.loads(TABLE.read_text(encoding="utf-8"))
-    return found
+def look_of(kind: str, scan: Scan) -> Finding:
+    """How a kind is named and drawn, by the scan's modality; a kind of a later model by its code, with spaces."""
+    known = modalities.of_scan(scan.modality).findings.get(kind)
+    return known or Finding(kind.replace("_", " "))

@@ -58,6 +58,17 @@ class WindowSerializer(serializers.Serializer[Any]):
     high = serializers.FloatField()
 
 
+class FindingLookSerializer(serializers.Serializer[Any]):
+    """A kind of finding that a model may mark: its code and name, and how it is drawn."""
+
+    kind = serializers.CharField()
+    title = serializers.CharField()
+    colour = serializers.CharField(help_text="Of its line: #rrggbb.")
+    hatch = serializers.CharField(
+        help_text="The path of an SVG, in a square of 8, with which its place is filled."
+    )
+
+
 class ModalitySerializer(serializers.Serializer[Any]):
     """A modality, as its profile says it."""
 
@@ -82,6 +93,7 @@ class ModalitySerializer(serializers.Serializer[Any]):
     )
     least_pixel = serializers.FloatField(help_text="The least width and height of a pixel, in micrometres.")
     most_pixel = serializers.FloatField(help_text="The greatest of both.")
+    findings = FindingLookSerializer(many=True, help_text="What its models may mark; empty: nothing.")
     notes = serializers.ListField(
         child=serializers.CharField(), help_text="Sentences that stand beside each answer."
     )
@@ -147,6 +159,10 @@ def _told(profile: Profile) -> dict[str, Any]:
         "area_unit": profile.units.area,
         "least_pixel": profile.units.least_pixel,
         "most_pixel": profile.units.most_pixel,
+        "findings": [
+            {"kind": kind, "title": look.title, "colour": look.colour, "hatch": look.hatch}
+            for kind, look in profile.findings.items()
+        ],
         "notes": profile.notes,
         "words": profile.words,
         "formats": profile.formats,

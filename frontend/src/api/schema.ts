@@ -1339,6 +1339,15 @@ export interface components {
              */
             confidence: number;
         };
+        /** @description A kind of finding that a model may mark: its code and name, and how it is drawn. */
+        FindingLook: {
+            kind: string;
+            title: string;
+            /** @description Of its line: #rrggbb. */
+            colour: string;
+            /** @description The path of an SVG, in a square of 8, with which its place is filled. */
+            hatch: string;
+        };
         /** @description What the model thinks it sees, and where. */
         Findings: {
             /** @description What it looks for, in the order of the map's values. */
@@ -1586,6 +1595,8 @@ export interface components {
              * @description The greatest of both.
              */
             most_pixel: number;
+            /** @description What its models may mark; empty: nothing. */
+            findings: components["schemas"]["FindingLook"][];
             /** @description Sentences that stand beside each answer. */
             notes: string[];
             /** @description Texts that differ, by key. */

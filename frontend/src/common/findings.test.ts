@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { CHEST, OCT } from "../testing/modalities";
 import { lookOf, foundKinds, squareMillimetres } from "./findings";
 
 const FINDINGS = {
@@ -13,13 +14,13 @@ const FINDINGS = {
 
 describe("what the model sees", () => {
   it("is told by kind, in the model's order, and only what was found", () => {
-    const found = foundKinds(FINDINGS);
+    const found = foundKinds(FINDINGS, OCT);
     expect(found.map(({ kind, regions }) => [kind, regions.length])).toEqual([
       ["fluid_within", 2],
       ["hole", 1],
     ]);
     expect(found[0]!.share).toBeCloseTo(0.015);
-    expect(foundKinds({ ...FINDINGS, regions: [] })).toEqual([]);
+    expect(foundKinds({ ...FINDINGS, regions: [] }, OCT)).toEqual([]);
   });
 
   it("has an area where the size of a pixel is known", () => {
@@ -29,6 +30,8 @@ describe("what the model sees", () => {
   });
 
   it("is named by its code where a later model knows more", () => {
-    expect(lookOf("epiretinal_membrane").name).toBe("epiretinal membrane");
+    expect(lookOf("hole", OCT).title).toBe("hole");
+    for (const modality of [OCT, CHEST, undefined])
+      expect(lookOf("epiretinal_membrane", modality).title).toBe("epiretinal membrane");
   });
 });

@@ -1,4 +1,4 @@
-import type { Findings } from "../api/types";
+import type { Findings, Modality } from "../api/types";
 import { foundKinds } from "../common/findings";
 import { capitalised } from "../common/format";
 import { Hatching } from "../common/Hatching";
@@ -6,13 +6,13 @@ import { texts } from "../texts";
 import classes from "./ScanView.module.css";
 
 /** Which hatching stands for what, of what was found. */
-export function Legend({ findings }: { findings: Findings }) {
+export function Legend({ findings, modality }: { findings: Findings; modality: Modality | undefined }) {
   return (
     <ul className={classes.legend} data-testid="findings-legend" aria-label={texts.findings.title}>
-      {foundKinds(findings).map(({ kind, name, colour, hatch }) => (
+      {foundKinds(findings, modality).map(({ kind, title, colour, hatch }) => (
         <li key={kind}>
           <Hatching colour={colour} hatch={hatch} />
-          {capitalised(name)}
+          {capitalised(title)}
         </li>
       ))}
     </ul>

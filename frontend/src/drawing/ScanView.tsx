@@ -1,6 +1,7 @@
 import { Alert } from "@mantine/core";
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
 
+import { useModality } from "../api/options";
 import type { Region, Scan } from "../api/types";
 import { CONTRADICTED } from "../common/answer";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -60,6 +61,7 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
   const hasFindings = revealed && scan.findings_path !== null && (scan.findings?.regions.length ?? 0) > 0;
   const { width, height } = scan;
   const scale = useScale(scan);
+  const modality = useModality(scan.modality);
   const presets = usePresets(scan.modality);
   const [shapes, setShapes] = useState<DrawingCanvas | null>(null);
   const drawOn = useCallback(
@@ -156,7 +158,7 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
             role="application"
             aria-label={texts.drawing.canvas}
           />
-          {shown.findings && scan.findings && <Legend findings={scan.findings} />}
+          {shown.findings && scan.findings && <Legend findings={scan.findings} modality={modality} />}
           {!view.isShown && !view.problem && (
             <div className={classes.waiting}>
               <Waiting text={texts.common.loading} height="100%" />

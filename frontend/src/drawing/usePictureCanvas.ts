@@ -1,7 +1,9 @@
 import { type RefCallback, useCallback, useEffect, useMemo, useState } from "react";
 
-import type { Scan } from "../api/types";
+import { useModality } from "../api/options";
 import { usePicture } from "../api/pictures";
+import type { Scan } from "../api/types";
+import { lookOf } from "../common/findings";
 import { deepOf, type Ends } from "./canvas/deep";
 import { FULL_WINDOW, type GreyWindow, onceDecoded } from "./canvas/pictures";
 import { PictureCanvas } from "./canvas/PictureCanvas";
@@ -54,6 +56,8 @@ export function usePictureCanvas(
   const heatmap = usePicture(heat ? scan.heatmap_path : null, scan.predicted_at ?? "");
   const seen = usePicture(findings ? scan.findings_path : null, scan.predicted_at ?? "");
   const kinds = scan.findings?.kinds;
+  const modality = useModality(scan.modality);
+  const looks = useMemo(() => kinds?.map((kind) => lookOf(kind, modality)), [kinds, modality]);
   const { width, height, image_path: path, deep_black, deep_white } = scan;
   const isWindowed = window !== FULL_WINDOW;
   // As it is in the file, the picture of 8 bits looks the same.
@@ -118,9 +122,9 @@ export function usePictureCanvas(
   useEffect(() => {
     if (!canvas) return;
     canvas.setFindings(null, []);
-    if (!findings || !seen.data || !kinds) return;
-    return onceDecoded(seen.data, (pixels) => canvas.setFindings(pixels, kinds));
-  }, [canvas, findings, seen.data, kinds]);
+    if (!findings || !seen.data || !looks) return;
+    return onceDecoded(seen.data, (pixels) => canvas.setFindings(pixels, looks));
+  }, [canvas, findings, seen.data, looks]);
 
   const problem =
     image.error ??

@@ -1,5 +1,6 @@
 import { Stack, Text } from "@mantine/core";
 
+import { useModality } from "../api/options";
 import type { Scan } from "../api/types";
 import { CONTRADICTED } from "../common/answer";
 import { type FoundKind, foundKinds, lookOf, squareMillimetres } from "../common/findings";
@@ -11,10 +12,15 @@ import { texts } from "../texts";
 import classes from "./Findings.module.css";
 import { Section } from "./Section";
 
-/** What the model thinks it sees, by kind, each with its area; or that it sees nothing, or has no map of findings. */
+/**
+ * What the model thinks it sees, by kind, each with its area; or that it sees nothing, or has no map of findings. Nothing in
+ * a modality whose models mark nothing.
+ */
 export function Findings({ scan }: { scan: Scan }) {
   const { findings, known, because } = scan;
+  const modality = useModality(scan.modality);
   if (findings === null) {
+    if (modality?.findings.length === 0) return null;
     return (
       <Section title={texts.findings.title} testid="findings">
         <Text size="sm" c="dimmed">
@@ -23,12 +29,12 @@ export function Findings({ scan }: { scan: Scan }) {
       </Section>
     );
   }
-  const found = foundKinds(findings);
+  const found = foundKinds(findings, modality);
   return (
     <Section title={texts.findings.title} testid="findings">
       {found.length === 0 ? (
         <Text size="sm">
-          {texts.findings.none(findings.kinds.map((kind) => lookOf(kind).name).join(", "))}
+          {texts.findings.none(findings.kinds.map((kind) => lookOf(kind, modality).title).join(", "))}
         </Text>
       ) : (
         <>
@@ -51,14 +57,14 @@ export function Findings({ scan }: { scan: Scan }) {
 }
 
 function Kind({ found, scan }: { found: FoundKind; scan: Scan }) {
-  const { name, colour, hatch, share, regions } = found;
+  const { title, colour, hatch, share, regions } = found;
   const units = useUnits(scan.modality);
   return (
     <>
       <div className={classes.kind}>
         <Hatching colour={colour} hatch={hatch} />
         <Text size="sm" component="span">
-          <b>{capitalised(name)}</b>
+          <b>{capitalised(title)}</b>
           {`: ${area(share, scan, units)}, ${texts.findings.places(regions.length)}`}
         </Text>
       </div>

@@ -15,6 +15,10 @@ export const OCT: Modality = {
   groups: [],
   fields: [],
   windows: [{ title: "Bright parts", low: 0.451, high: 1 }],
+  findings: [
+    { kind: "fluid_within", title: "fluid within the retina", colour: "#22d3ee", hatch: "M0 8L8 0" },
+    { kind: "hole", title: "hole", colour: "#c4b5fd", hatch: "M0 0L8 8M0 8L8 0" },
+  ],
   size_unit: "micrometres",
   area_unit: "square millimetres",
   least_pixel: 0.1,
@@ -49,6 +53,7 @@ export const CHEST: Modality = {
     { name: "age_group", title: "Age group", choices: [{ value: "child", title: "Child" }] },
   ],
   windows: [],
+  findings: [],
   size_unit: "millimetres",
   area_unit: "square centimetres",
   least_pixel: 10,

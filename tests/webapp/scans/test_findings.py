@@ -236,16 +236,23 @@ def test_findings_that_contradict_the_label_leave_it_open(
     assert Scan.objects.get().answer.text == "CSR or something else"
 
 
-def test_the_page_and_the_model_server_call_them_the_same() -> None:
-    """If they don't, write the names of handlers/findings.json into the page's file."""
-    looks = json.loads(findings.TABLE.read_text(encoding="utf-8"))
-    names = json.loads(findings.NAMES.read_text(encoding="utf-8"))
-    assert {kind: look["name"] for kind, look in looks.items()} == {
-        kind: said["name"] for kind, said in names.items()
-    }
+def test_how_they_look_is_the_modality_s_and_told_with_it(
+    clinician: User, api: Clients, settings: Any
+) -> None:
+    settings.MODELS = []
+    told = api(clinician).get("/api/v1/options/").json()["modalities"]
+    looks = {each["name"]: {look["kind"]: look for look in each["findings"]} for each in told}
+    assert looks["chest-xray"] == {}
+    assert looks["oct"]["fluid_within"]["title"] == "fluid within the retina"
+    scan = Scan(modality="oct", findings=FOUND)
+    assert [found.name for found in findings.kinds_found(scan)] == ["fluid within the retina", "hole"]
+    assert [found.colour for found in findings.kinds_found(scan)] == [
+        looks["oct"][kind]["colour"] for kind in ("fluid_within", "hole")
+    ]
 
 
-def test_a_kind_that_a_later_model_brings_is_named_by_its_code() -> None:
-    later = {"kinds": ["epiretinal_membrane"], "regions": [REGIONS[0] | {"finding": "epiretinal_membrane"}]}
-    (found,) = findings.kinds_found(later)
-    assert (found.name, found.colour) == ("epiretinal membrane", findings.UNKNOWN_COLOUR)
+@pytest.mark.parametrize(("modality", "kind"), [("oct", "epiretinal_membrane"), ("chest-xray", "hole")])
+def test_a_kind_that_the_modality_does_not_know_is_named_by_its_code(modality: str, kind: str) -> None:
+    later = {"kinds": [kind], "regions": [REGIONS[0] | {"finding": kind}]}
+    (found,) = findings.kinds_found(Scan(modality=modality, findings=later))
+    assert (found.name, found.colour) == (kind.replace("_", " "), "#ffffff")

@@ -4,6 +4,7 @@ import { Layer } from "konva/lib/Layer";
 import { Image as Picture } from "konva/lib/shapes/Image";
 import { Stage } from "konva/lib/Stage";
 
+import type { FindingLook } from "../../common/findings";
 import type { Size } from "../plane";
 import { findingNodes } from "./hatching";
 import { deepLookup, type DeepPixels, type Ends, windowedDeep } from "./deep";
@@ -168,10 +169,10 @@ export class PictureCanvas {
   }
 
   /** Hatches what the model thinks it sees, by a map whose value n is the n-th of the kinds; null for nothing. */
-  setFindings(map: ImageData | null, kinds: readonly string[]): void {
+  setFindings(map: ImageData | null, looks: readonly FindingLook[]): void {
     this.findings.destroyChildren();
     if (map) {
-      const nodes = findingNodes(map, kinds, this.size, this.viewport.zoom);
+      const nodes = findingNodes(map, looks, this.size, this.viewport.zoom);
       if (nodes.length > 0) this.findings.add(...nodes);
     }
     this.findings.batchDraw();

@@ -2,7 +2,7 @@
 
 import { Shape as Node } from "konva/lib/Shape";
 
-import { lookOf } from "../../common/findings";
+import type { FindingLook } from "../../common/findings";
 import type { Size } from "../plane";
 import { type Cells, type Rings, ringsOf } from "../tracing";
 
@@ -11,10 +11,10 @@ const TILE = 8;
 const FINENESS = 2;
 const HALO = "rgba(0, 0, 0, 0.7)";
 
-/** The kinds of findings of a map, each hatched in its own way; ask again when the map changes. */
+/** The kinds of findings of a map, in the order of its values, each hatched in its own way; ask again when the map changes. */
 export function findingNodes(
   map: ImageData,
-  kinds: readonly string[],
+  looks: readonly FindingLook[],
   size: Size,
   zoom: () => number,
 ): Node[] {
@@ -23,9 +23,8 @@ export function findingNodes(
     columns: map.width,
     rows: map.height,
   };
-  return kinds.flatMap((kind, index) => {
+  return looks.flatMap(({ colour, hatch }, index) => {
     const rings = ringsOf(cells, index + 1);
-    const { colour, hatch } = lookOf(kind);
     return rings.length > 0 ? [hatchedNode(rings, cells, size, colour, hatch, zoom)] : [];
   });
 }
