@@ -6,7 +6,7 @@ A file whose structure doesn't tell is decoded in a process of its own, with lim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from imaging import formats
@@ -47,14 +47,19 @@ def decode(content: bytes, declared_type: str | None = None) -> Picture:
     return examine(content, declared_type).decode()
 
 
-def examine(content: bytes, declared_type: str | None = None) -> Examined:
-    """Read a file's structure without decoding it. Raises what `decode` raises before it decodes a pixel."""
+def examine(content: bytes, declared_type: str | None = None, among: Collection[str] = ()) -> Examined:
+    """Read a file's structure without decoding it. Raises what `decode` raises before it decodes a pixel.
+
+    The errors name the formats `among` those that are read, without any, all.
+    """
     with refusing_unreadable("header"):
         if not content:
-            raise EmptyImage(f"The request has no image. Send one of {formats.listed('or')} as the body.")
+            raise EmptyImage(
+                f"The request has no image. Send one of {formats.listed('or', among)} as the body."
+            )
         file_format = formats.recognised(content, declared_type)
         if file_format is None:
-            raise _unknown_format(content)
+            raise _unknown_format(content, among)
         return file_format.examine(content)
 
 
@@ -110,14 +115,14 @@ def examine_files(files: Sequence[tuple[str, bytes]], given: Given = NOTHING) ->
     return examine_volume(packed(files), given=given)
 
 
-def _unknown_format(content: bytes) -> ImageError:
-    """The error for a file of none of the formats."""
+def _unknown_format(content: bytes, among: Collection[str]) -> ImageError:
+    """The error for a file of none of the formats; it names those `among` them."""
     kind = formats.other_kind(content)
     if kind:
         return UnsupportedImage(
-            f"This is {kind} file. {formats.listed()} are read; export the B-scan as one of them."
+            f"This is {kind} file. {formats.listed(among=among)} are read; export the picture as one of them."
         )
-    return ImageError(f"This is not an image. {formats.listed()} are read.")
+    return ImageError(f"This is not an image. {formats.listed(among=among)} are read.")
 
 
 def _no_volume(content: bytes, declared_type: str | None) -> ImageError:

@@ -6,6 +6,8 @@ declared types and names are often wrong.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from imaging.errors import ImageError
 from imaging.given import NOTHING, Given
 from imaging.isolated import PROCESSOR_S
@@ -273,10 +275,10 @@ def other_kind(content: bytes) -> str | None:
     return next((kind for at, signature, kind in OTHERS if content.startswith(signature, at)), None)
 
 
-def listed(conjunction: str = "and") -> str:
-    """The names of all formats as a list within a sentence: "PNG, JPEG and DICOM"."""
-    *names, last = (file_format.name for file_format in FORMATS)
-    return f"{', '.join(names)} {conjunction} {last}"
+def listed(conjunction: str = "and", among: Collection[str] = ()) -> str:
+    """The names of all formats, or of those `among` them, as a list within a sentence: "PNG, JPEG and DICOM"."""
+    names = [each.name for each in FORMATS if not among or each.name in among]
+    return f" {conjunction} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def volume_formats() -> tuple[Format, ...]:

@@ -34,17 +34,19 @@ def write_types(sources: Path = FOLDER) -> None:
 
 
 def _formats() -> str:
-    """The names of the formats of pictures and of volumes, and each time the value of a file input's `accept`, as JSON;
-    of volumes, also which were tried on no real file.
+    """The formats of pictures and of volumes, as JSON: each with its name and what it is in a file input's `accept`; of
+    volumes, also which were tried on no real file.
     """
-    volumes = _listed(volume_formats()) | {"untried": list(untried())}
-    content = {**_listed(FORMATS), "volumes": volumes}
+    content = {
+        "pictures": _listed(FORMATS),
+        "volumes": _listed(volume_formats()),
+        "untried": list(untried()),
+    }
     return json.dumps(content, indent=2) + "\n"
 
 
-def _listed(known: Sequence[Format]) -> dict[str, str | list[str]]:
-    accept = [part for one in known for part in (one.media_type, *one.endings)]
-    return {"names": [one.name for one in known], "accept": ",".join(accept)}
+def _listed(known: Sequence[Format]) -> list[dict[str, str]]:
+    return [{"name": one.name, "accept": ",".join((one.media_type, *one.endings))} for one in known]
 
 
 def _run(command: list[str], folder: Path, variables: dict[str, str]) -> None:

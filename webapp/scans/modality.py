@@ -22,6 +22,7 @@ from webapp.scans.profile_fields import PIXEL_SIZES, can_be_pixel, check_details
 
 NAMES = {each.media_type: each.name for each in (*VOLUMES, *FORMATS)}
 """The names of formats by their media types."""
+PICTURES = tuple(each.name for each in FORMATS)
 OF_EYES = ("eye", "eye_in_file")
 Pixels = npt.NDArray[np.uint8]
 
@@ -129,8 +130,14 @@ def _of_file(came: Came, served: Sequence[Profile]) -> Profile | None:
 
 
 def _has_format(profile: Profile, name: str) -> bool:
-    pictures = tuple(each.name for each in FORMATS)
-    return name in (profile.formats or pictures)
+    return name in (profile.formats or PICTURES)
+
+
+def format_names(said: str, allowed: Sequence[str]) -> list[str]:
+    """The formats of pictures to name to somebody who sends something else: of the modality that they say, or of theirs."""
+    own = modalities.of_user(allowed)
+    meant = [each for each in own if each.name == said] or own
+    return [name for name in PICTURES if any(_has_format(each, name) for each in meant)]
 
 
 def _sendable(own: Sequence[Profile], profile: Profile) -> list[Profile]:

@@ -30,7 +30,7 @@ from webapp.origins.keeping import keep_origin, kept_origin
 from webapp.scans import differences, prediction, room, storage
 from webapp.scans.differences import Difference
 from webapp.scans.file_facts import file_facts, said_in
-from webapp.scans.modality import Came, check_known, facts_for, modality_of, said_of
+from webapp.scans.modality import Came, check_known, facts_for, format_names, modality_of, said_of
 from webapp.scans.models import Scan, Status
 from webapp.scans.owner import Also, Owner, nothing, owned_by
 
@@ -91,7 +91,7 @@ def receive(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> 
     # Until the prediction is stored: its heat map is as large as the picture.
     with room.taken(room.ALL_BYTES if is_large_file else 0):
         content = file.read()
-        examined = examine(content)
+        examined = examine(content, among=format_names(entered.get("modality", ""), user.modalities))
         with room.taken(0 if is_large_file else examined.memory_bytes):
             return _received(user, hashlib.sha256(content).hexdigest(), examined, entered, ends)
 

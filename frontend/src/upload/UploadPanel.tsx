@@ -2,9 +2,10 @@ import { Button, Drawer, Group, Stack, Text } from "@mantine/core";
 import { Dropzone } from "@mantine/dropzone";
 import { IconPhotoPlus } from "@tabler/icons-react";
 
+import { useModalities } from "../api/options";
 import { texts } from "../texts";
 import { DetailFields } from "./DetailFields";
-import formats from "./formats.json";
+import { kindsOf } from "./kinds";
 import { UploadLine } from "./UploadLine";
 import { useUploads } from "./useUploads";
 import { type Details, isOver, undecided, type Upload } from "./uploads";
@@ -19,6 +20,9 @@ interface Props {
 /** Where files are picked, described and followed on their way. */
 export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
   const { uploads, add, begin, clear, describe } = useUploads();
+  const modalities = useModalities();
+  const chosen = modalities.filter(({ name }) => details.modality === "" || details.modality === name);
+  const kinds = kindsOf(chosen);
   const set = (values: Partial<Details>) => onDetails({ ...details, ...values });
   const refused = uploads.filter((upload) => upload.state === "refused").length;
   const done = uploads.filter((upload) => upload.state === "done").length + refused;
@@ -42,7 +46,7 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
           // For the choice of files alone: what is dropped may have no ending, as DICOM files often do.
           inputProps={{
             "aria-label": texts.upload.pick,
-            accept: `${formats.accept},${formats.volumes.accept}`,
+            accept: kinds.accept,
           }}
         >
           <Stack align="center" gap={4} py={asks ? 0 : "lg"}>
@@ -52,7 +56,7 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
             </Text>
             {!asks && (
               <Text size="sm" c="dimmed" ta="center">
-                {texts.upload.kinds}
+                {kinds.words}
               </Text>
             )}
           </Stack>

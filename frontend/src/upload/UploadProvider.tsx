@@ -6,11 +6,13 @@ import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
+import { useModalities } from "../api/options";
 import { Problem } from "../api/problem";
 import { storeNewScan, uploadScan } from "../api/scans";
 import { useUnsent } from "../common/unsaved";
 import { useMay } from "../api/accounts";
 import { texts } from "../texts";
+import { kindsOf } from "./kinds";
 import { UploadPanel } from "./UploadPanel";
 import { admitted, type Details, formOf, isEmpty, isOver, NO_DETAILS, type Upload } from "./uploads";
 import { UploadsContext, type Uploads } from "./useUploads";
@@ -25,6 +27,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const mayUpload = useMay("may_upload");
+  const modalities = useModalities();
 
   const setUploads = useCallback((next: (all: Upload[]) => Upload[]) => {
     setAll((all) => admitted(next(all)));
@@ -151,7 +154,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
                 <Text size="xl" fw={600}>
                   {texts.upload.dropHere}
                 </Text>
-                <Text c="dimmed">{texts.upload.kinds}</Text>
+                <Text c="dimmed">{kindsOf(modalities).words}</Text>
               </Stack>
             </Center>
           </Dropzone.FullScreen>

@@ -35,8 +35,11 @@ def test_a_modality_that_is_chosen_brings_its_own_fields(enter: Visitor) -> None
     window = enter("clara").open()
     window.page.get_by_test_id("open-upload").click()
     panel = window.page.get_by_role("dialog", name="Upload scans")
+    expect(panel).to_contain_text("Heidelberg .vol")
     choose(window, panel.get_by_role("combobox", name="Modality"), "Chest X-ray")
     expect(panel.get_by_role("combobox", name="Eye")).to_have_count(0)
+    expect(panel).to_contain_text("WebP or DICOM, up to 32 MB each. Names")
+    expect(panel).not_to_contain_text("Heidelberg")
     choose(window, panel.get_by_role("combobox", name="View"), "PA (from behind)")
     assert violations(window.page) == []
     pick(window, "chest.png", x_ray(1301))

@@ -309,6 +309,27 @@ def test_options_tell_what_each_modality_is(clinician: User, upload: Upload, api
     assert client.get("/api/v1/options/?modality=x").status_code == 400
 
 
+def test_a_file_that_is_no_picture_is_told_the_formats_of_the_modality(
+    clinician: User, upload: Upload, settings: Any, tmp_path: Path
+) -> None:
+    settings.MODALITIES = write_modality(
+        tmp_path, old="eye = true", new='eye = true\nformats = ["PNG", "JPEG"]'
+    )
+    for said, told in (
+        ("fundus", "PNG and JPEG are read"),
+        ("chest-xray", "PNG, JPEG, TIFF, BMP, WebP and DICOM are read"),
+        ("", "PNG, JPEG, TIFF, BMP, WebP and DICOM are read"),
+    ):
+        fields = {"modality": said} if said else {}
+        refused = upload(clinician, b"GIF89a, and more", **fields).json()["error"]
+        assert refused["code"] == "unsupported_image"
+        assert told in refused["message"]
+    User.objects.filter(pk=clinician.pk).update(modalities=["fundus"])
+    clinician.refresh_from_db()
+    message = upload(clinician, b"no picture").json()["error"]["message"]
+    assert message == "This is not an image. PNG and JPEG are read."
+
+
 def test_how_large_a_pixel_can_be_is_the_modality_s(clinician: User, upload: Upload, api: Clients) -> None:
     told = api(clinician).get("/api/v1/options/").json()["modalities"]
     assert [(each["size_unit"], each["area_unit"]) for each in told] == [

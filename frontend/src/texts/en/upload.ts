@@ -1,15 +1,17 @@
-import formats from "../../upload/formats.json";
-
 const either = new Intl.ListFormat("en-GB", { type: "disjunction" });
-const pictures = either.format(formats.names);
-const volumes = either.format(formats.volumes.names);
-const untried = either.format(formats.volumes.untried);
 
 export const upload = {
   open: "Upload",
   title: "Upload scans",
   dropHere: "Drop the scans here",
-  kinds: `${pictures}, up to 32 MB each; volumes as ${volumes}, up to 256 MB (${untried}: not tried on a real file yet, so compare with the device). Names in the files are removed. Details that you leave empty are taken from DICOM files.`,
+  kinds: (pictures: string[], volumes: string[], untried: string[]) => {
+    const asVolumes = volumes.length > 0 ? `; volumes as ${either.format(volumes)}, up to 256 MB` : "";
+    const notTried =
+      untried.length > 0
+        ? ` (${either.format(untried)}: not tried on a real file yet, so compare with the device)`
+        : "";
+    return `${either.format(pictures)}, up to 32 MB each${asVolumes}${notTried}. Names in the files are removed. Details that you leave empty are taken from DICOM files.`;
+  },
   pick: "Drop scans here, paste them, or click to choose",
   patientHelp: "A code, not a name",
   modality: "Modality",
