@@ -234,7 +234,7 @@ RATES_PER_MINUTE = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Retinote",
-    "DESCRIPTION": "Uploads of retinal OCT B-scans, their predictions, annotations and reviews. "
+    "DESCRIPTION": "Uploads of scans and volumes, their predictions, annotations and reviews. "
     "Research software: no answer is a diagnosis.",
     "VERSION": installed_version(),
     "SERVE_INCLUDE_SCHEMA": False,

@@ -1,4 +1,4 @@
-"""How much of an eye was drawn: areas on B-scans, and the volume that they make up together.
+"""How much was drawn: areas on B-scans, and the volume that they make up together.
 
 The volume is the sum of the areas, each times the distance between two B-scans (Cavalieri's principle): each B-scan
 stands for a slab around it that is as thick as that distance. It takes for granted that B-scans lie parallel and at one

@@ -265,7 +265,7 @@ def _picture(arrival: Arrival, owner: Owner, files: _Files, content: bytes, note
     profile = modality_of(Came(examined.media_type, in_file.modality), pixels)
     height, width = pixels.shape[:2]
     stored = upload.Stored(storage.save(encode_png(pixels)), width, height)
-    said = with_worklist(in_file, arrival.study_uid)
+    said = with_worklist(in_file, arrival.study_uid, profile.eye)
     facts = facts_for(profile, kept_facts(said, pixel_size(examined.dicom_header), owner))
     try:
         upload.create(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -43,13 +43,15 @@ def worklist_at(address: str) -> Worklist | None:
     return Worklist(title, host.strip("[]"), int(port))
 
 
-def with_worklist(said: Identity, study: str) -> Identity:
+def with_worklist(said: Identity, study: str, has_eye: bool = True) -> Identity:
     """What instances say, and where they leave patient or eye open what the worklist says of their study.
+
+    It isn't asked for the eye alone of pictures that have none.
 
     A worklist that does not answer, or answers in several ways, fills nothing.
     """
     asked = worklist_at(settings.DICOM_WORKLIST)
-    if asked is None or (said.patient and said.eye) or not study:
+    if asked is None or (said.patient and (said.eye or not has_eye)) or not study:
         return said
     try:
         answers = {_identity(answer) for answer in _find(asked, study)}
@@ -62,12 +64,11 @@ def with_worklist(said: Identity, study: str) -> Identity:
     (answer,) = answers
     if said.patient and answer.patient and said.patient != answer.patient:
         return said
-    return Identity(
+    return replace(
+        said,
         eye=said.eye or answer.eye,
         patient=said.patient or answer.patient,
         issuer=said.issuer if said.patient else answer.issuer,
-        acquired=said.acquired,
-        device=said.device,
     )
 
 

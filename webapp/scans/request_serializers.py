@@ -61,7 +61,7 @@ class FileSerializer(DetailsSerializer):
         allow_blank=True,
         help_text="What kind of picture it is (`options/`). Without it the file or the picture itself has to show it.",
     )
-    bscan_width = _number(MAX_SIDE, "Of a Zeiss .img: pixels of each B-scan along the retina.")
+    bscan_width = _number(MAX_SIDE, "Of a Zeiss .img: pixels of each B-scan across.")
     bscan_height = _number(MAX_SIDE, "Of a Zeiss .img: pixels of each B-scan in depth.")
     volume_number = _number(MAX_VOLUMES, "Of a file that holds several volumes: which one, from 1.")
 

@@ -222,7 +222,8 @@ def keep(examined: ExaminedVolume, ends: float | None, decide: Decide, subject: 
             height, width = enface.shape[:2]
             writing.append(storage.begin_to_save(encode_png(enface)))
             kept.enface, kept.enface_size = writing[-1].name, (width, height)
-            kept.eye_in_picture = laterality.eye_of(examined, enface)
+            if kept.modality is not None and kept.modality.eye:
+                kept.eye_in_picture = laterality.eye_of(examined, enface)
         while writing:
             writing.popleft().wait()
     except BaseException:

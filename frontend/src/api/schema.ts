@@ -2352,7 +2352,7 @@ export interface components {
             };
             /** @description What kind of picture it is (`options/`). Without it the file or the picture itself has to show it. */
             modality?: string;
-            /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
+            /** @description Of a Zeiss .img: pixels of each B-scan across. */
             bscan_width?: number;
             /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
             bscan_height?: number;
@@ -2630,7 +2630,7 @@ export interface components {
             };
             /** @description What kind of picture it is (`options/`). Without it the file or the picture itself has to show it. */
             modality?: string;
-            /** @description Of a Zeiss .img: pixels of each B-scan along the retina. */
+            /** @description Of a Zeiss .img: pixels of each B-scan across. */
             bscan_width?: number;
             /** @description Of a Zeiss .img: pixels of each B-scan in depth. */
             bscan_height?: number;

@@ -6,10 +6,10 @@ import type { Scan, Volume } from "../api/types";
 import { useTexts } from "../common/useTexts";
 import { onceDecoded, showColoured } from "../drawing/canvas/pictures";
 import { texts } from "../texts";
-import { stripsOf } from "./eyeMap";
+import { stripsOf } from "./wholeMap";
 import { type Ground, type Line, nearestLine, schematicGround } from "./places";
 import classes from "./Stack.module.css";
-import { type EyeColumns, useEyeMap } from "./useEyeMap";
+import { type MapColumns, useWholeMap } from "./useWholeMap";
 import { type Stack, useIndex } from "./useStack";
 
 const KEY_STEPS: Readonly<Record<string, number>> = {
@@ -27,7 +27,7 @@ interface Props {
   revealed: boolean;
 }
 
-/** The eye from the front, with the line of each B-scan; a place on it leads to the nearest B-scan. */
+/** The volume from the front, with the line of each B-scan; a place on it leads to the nearest B-scan. */
 export function EnFace({ volume, scans, stack, revealed }: Props) {
   const [heat, setHeat] = useState(false);
   const words = useTexts(volume.modality).volume;
@@ -51,7 +51,7 @@ export function EnFace({ volume, scans, stack, revealed }: Props) {
           ),
     [pixels, volume],
   );
-  const columns = useEyeMap(scans, heat && revealed);
+  const columns = useWholeMap(scans, heat && revealed);
   const located = ground.lines.some((line) => line !== null);
   const choose = (event: PointerEvent<HTMLDivElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -99,8 +99,8 @@ export function EnFace({ volume, scans, stack, revealed }: Props) {
         <Group mt={6} justify="center">
           <Switch
             size="sm"
-            label={words.eyeMap}
-            description={heat ? words.eyeMapHelp : undefined}
+            label={words.wholeMap}
+            description={heat ? words.wholeMapHelp : undefined}
             checked={heat}
             onChange={(event) => setHeat(event.currentTarget.checked)}
           />
@@ -129,7 +129,7 @@ function Current({ line }: { line: Line | null }) {
   return <line x1={x1} y1={y1} x2={x2} y2={y2} className={classes.current} data-testid="current-line" />;
 }
 
-/** The en-face image with the heat map of the whole eye on it. */
+/** The en-face image with the heat map of the whole volume on it. */
 const Picture = memo(function Picture({
   pixels,
   ground,
@@ -137,7 +137,7 @@ const Picture = memo(function Picture({
 }: {
   pixels: ImageData | null;
   ground: Ground;
-  columns: EyeColumns | null;
+  columns: MapColumns | null;
 }) {
   const ref = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
@@ -145,12 +145,12 @@ const Picture = memo(function Picture({
     [canvas.width, canvas.height] = [ground.width, ground.height];
     const context = canvas.getContext("2d")!;
     if (pixels) context.putImageData(pixels, 0, 0);
-    if (columns) drawEyeMap(context, ground, columns);
+    if (columns) drawWholeMap(context, ground, columns);
   }, [pixels, ground, columns]);
   return <canvas ref={ref} aria-hidden />;
 });
 
-function drawEyeMap(context: CanvasRenderingContext2D, ground: Ground, columns: EyeColumns): void {
+function drawWholeMap(context: CanvasRenderingContext2D, ground: Ground, columns: MapColumns): void {
   context.globalAlpha = 0.65;
   stripsOf(ground).forEach((strip, index) => {
     const strongest = columns[index];

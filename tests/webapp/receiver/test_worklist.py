@@ -10,12 +10,13 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import ModalityWorklistInformationFind
 
+from imaging.dicom_identity import Identity
 from tests.dicom_files import item
 from tests.services import free_ports
 from tests.volume_files import STUDY
 from tests.webapp.receiver.conftest import read_all, send, series
 from webapp.receiver.listening import Receiver
-from webapp.receiver.worklist import worklist_at
+from webapp.receiver.worklist import with_worklist, worklist_at
 from webapp.scans.models import Scan
 
 Entries = list[Dataset]
@@ -63,6 +64,19 @@ def test_what_is_open_is_filled(receiver: Receiver, worklist: Callable[[Entries]
     worklist([entry(), entry("1.2.3", "W-5", "R")])
     scan = received(receiver, PatientID="", Laterality="")
     assert (scan.patient_ref, scan.eye) == ("W-4", "OS")
+
+
+def test_the_modality_that_the_file_says_stays(worklist: Callable[[Entries], None]) -> None:
+    worklist([entry()])
+    filled = with_worklist(Identity(modality="OPT"), STUDY)
+    assert (filled.patient, filled.eye, filled.modality) == ("W-4", "OS", "OPT")
+
+
+def test_nobody_is_asked_for_the_eye_of_what_has_none(worklist: Callable[[Entries], None]) -> None:
+    worklist([entry()])
+    said = Identity(patient="W-4", modality="CR")
+    assert with_worklist(said, STUDY).eye == "OS"
+    assert with_worklist(said, STUDY, has_eye=False) is said
 
 
 def test_what_is_said_counts(receiver: Receiver, worklist: Callable[[Entries], None]) -> None:

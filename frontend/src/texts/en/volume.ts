@@ -19,13 +19,13 @@ export const volume = {
   gap: (place: number, reason: string) =>
     [`{Picture} ${place} is missing.`, reason].filter(Boolean).join(" "),
   toNamed: (place: number) => `Go to the {picture} that decides, ${place}`,
-  enfaceTitle: "The eye from the front",
+  enfaceTitle: "From the front",
   enface: "En-face image with the lines of the {pictures}",
   schematic: "The lines of the {pictures}",
   noEnface: "The file has no en-face image. The lines are drawn as far apart as the {pictures} are.",
   notLocated: "The file does not say where its {pictures} lie.",
-  eyeMap: "Heat map of the whole eye",
-  eyeMapHelp:
+  wholeMap: "Heat map of the whole volume",
+  wholeMapHelp:
     "How strongly the model looked at each column of each {picture}, for the label that it gave it. {Pictures} that it has not answered stay empty.",
   verdict: "Your verdict on the volume",
   unfinished: "Finish the shape, or give it up with Escape, before you go on to another {picture}.",

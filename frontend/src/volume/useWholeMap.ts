@@ -4,17 +4,17 @@ import { useEffect, useState } from "react";
 import { fetchPicture } from "../api/pictures";
 import type { Scan } from "../api/types";
 import { pixelsOf } from "../drawing/canvas/pictures";
-import { columnsOf } from "./eyeMap";
+import { columnsOf } from "./wholeMap";
 
 const AT_ONCE = 4;
 
 /** For each B-scan how strongly the model looked at each of its columns; null while that is not known. */
-export type EyeColumns = readonly (Uint8Array | null)[];
+export type MapColumns = readonly (Uint8Array | null)[];
 
-/** What is needed for the heat map of a whole eye, loaded while it is `wanted`, a B-scan at a time. */
-export function useEyeMap(scans: readonly Scan[], wanted: boolean): EyeColumns {
+/** What is needed for the heat map of a whole volume, loaded while it is `wanted`, a B-scan at a time. */
+export function useWholeMap(scans: readonly Scan[], wanted: boolean): MapColumns {
   const queries = useQueryClient();
-  const [columns, setColumns] = useState<EyeColumns>([]);
+  const [columns, setColumns] = useState<MapColumns>([]);
   useEffect(() => {
     if (!wanted) return;
     let ended = false;

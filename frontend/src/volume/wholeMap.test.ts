@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { columnsOf, stripsOf } from "./eyeMap";
+import { columnsOf, stripsOf } from "./wholeMap";
 
 function pixels(rows: number[][]): ImageData {
   const data = new Uint8ClampedArray(rows.flat().flatMap((value) => [value, value, value, 255]));
