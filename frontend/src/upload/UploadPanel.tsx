@@ -8,7 +8,7 @@ import { DetailFields } from "./DetailFields";
 import { kindsOf } from "./kinds";
 import { UploadLine } from "./UploadLine";
 import { useUploads } from "./useUploads";
-import { type Details, isOver, undecided, type Upload } from "./uploads";
+import { type Details, inOrder, isAsking, isOver, undecided, type Upload } from "./uploads";
 
 interface Props {
   opened: boolean;
@@ -24,12 +24,15 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
   const chosen = modalities.filter(({ name }) => details.modality === "" || details.modality === name);
   const kinds = kindsOf(chosen);
   const set = (values: Partial<Details>) => onDetails({ ...details, ...values });
-  const refused = uploads.filter((upload) => upload.state === "refused").length;
+  const asking = uploads.filter(isAsking);
+  const refused = uploads.filter((upload) => upload.state === "refused").length - asking.length;
   const done = uploads.filter((upload) => upload.state === "done").length + refused;
   const open = uploads.filter((upload) => upload.state === "open");
   const first = open[0];
-  const asks = first !== undefined || uploads.some((upload) => undecided(upload).length > 0);
-  const clearable = uploads.some((upload) => isOver(upload)) || refused > 0;
+  // Then what it asks stands in sight, without the fields for further files above it.
+  const asks =
+    first !== undefined || asking.length > 0 || uploads.some((upload) => undecided(upload).length > 0);
+  const clearable = uploads.some((upload) => isOver(upload)) || refused + asking.length > 0;
   return (
     <Drawer
       opened={opened}
@@ -78,14 +81,14 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
           <>
             <Group justify="space-between">
               <Text fw={600} aria-live="polite">
-                {texts.upload.progress(done, uploads.length, refused)}
+                {texts.upload.progress(done, uploads.length, refused, asking.length)}
               </Text>
               <Button size="compact-sm" variant="subtle" onClick={clear} disabled={!clearable}>
                 {texts.upload.clear}
               </Button>
             </Group>
             <Stack component="ul" gap="xs" m={0} p={0} aria-label={texts.upload.files}>
-              {uploads.map((upload) => (
+              {inOrder(uploads).map((upload) => (
                 <UploadLine key={upload.key} upload={upload} onFollow={onClose} />
               ))}
             </Stack>

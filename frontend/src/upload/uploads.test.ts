@@ -12,6 +12,8 @@ import {
   choicesOf,
   correction,
   formOf,
+  inOrder,
+  isAsking,
   isEmpty,
   isOver,
   NO_DETAILS,
@@ -137,6 +139,13 @@ describe("a file of a modality that the server can't tell", () => {
     const asks = refused("other_modality");
     expect(choicesOf(asks, [OCT, CHEST])).toEqual([CHEST]);
     expect(askedInWords(asks, [OCT, CHEST])).toContain("Chest X-ray");
+  });
+
+  it("stands first in the list, unless there is nothing to choose from", () => {
+    const asks = refused("modality_unclear");
+    const notHere = { ...asks, problem: new Problem("", "other_modality", 400, { modality: [] }) };
+    expect([upload, notHere, asks].map(isAsking)).toEqual([false, false, true]);
+    expect(inOrder([upload, notHere, asks])).toEqual([asks, upload, notHere]);
   });
 
   it("shows what the server says where it can not be sent by this account", () => {

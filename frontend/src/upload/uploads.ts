@@ -118,6 +118,16 @@ export function asksModality({ state, problem }: Upload): boolean {
   );
 }
 
+/** Whether it waits for somebody to choose its modality; one that this account can't send has nothing to choose from. */
+export function isAsking(upload: Upload): boolean {
+  return asksModality(upload) && (upload.problem?.fields["modality"] ?? []).length > 0;
+}
+
+/** The uploads as they are listed: those first that ask, so that nobody overlooks them among many. */
+export function inOrder(uploads: readonly Upload[]): Upload[] {
+  return [...uploads].sort((one, other) => Number(isAsking(other)) - Number(isAsking(one)));
+}
+
 /** The modalities as one of which a file that the server asks about can be sent, which it names. */
 export function choicesOf({ problem }: Upload, modalities: readonly Modality[]): Modality[] {
   return modalities.filter(({ name }) => problem?.fields["modality"]?.includes(name));

@@ -113,6 +113,9 @@ def test_the_upload_asks_what_does_not_show_and_the_others_go_on(enter: Visitor)
     expect(done.filter(has_text="eye.png").get_by_test_id("modality")).to_have_text("Retinal OCT")
     asked = refused(window)
     expect(asked).to_contain_text("It does not show what kind of scan this is.")
+    expect(window.page.get_by_text("2 of 3 done; 1 to be answered")).to_be_visible()
+    # In sight, without scrolling.
+    expect(asked.get_by_role("button", name="Send again")).to_be_in_viewport(ratio=1)
     send = asked.get_by_role("button", name="Send again")
     expect(send).to_be_disabled()
     assert violations(window.page) == []

@@ -15,7 +15,7 @@ export const upload = {
   pick: "Drop scans here, paste them, or click to choose",
   patientHelp: "A code, not a name",
   modality: "Modality",
-  modalityFound: "Found out",
+  modalityFound: "Found out from the file",
   modalityAsked: "Choose it",
   unclear: "It does not show what kind of scan this is. Nothing is stored yet: choose its modality.",
   other: (title: string) => `This seems to be of another modality: ${title}. Is it the right file?`,
@@ -52,8 +52,8 @@ export const upload = {
   more: "Note and pixel size",
   less: "Hide note and pixel size",
   files: "Uploads",
-  progress: (done: number, all: number, refused: number) =>
-    `${done} of ${all} done${refused > 0 ? `, ${refused} of them refused` : ""}`,
+  progress: (done: number, all: number, refused: number, asking: number) =>
+    `${done} of ${all} done${refused > 0 ? `, ${refused} of them refused` : ""}${asking > 0 ? `; ${asking} to be answered` : ""}`,
   clear: "Clear the list",
   pasted: "pasted image",
   look: "Open scan",
