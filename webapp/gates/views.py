@@ -9,6 +9,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from webapp.accounts.abilities import Ability
+from webapp.accounts.bounds import own_models
+from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.api.throttling import UserRate
 from webapp.gates.verdicts import MOST_LISTED, verdicts
@@ -32,7 +34,7 @@ class GateVerdictSerializer(serializers.Serializer[object]):
 
 
 class GatesView(APIView):
-    """The gates of this installation's model versions."""
+    """The gates of model versions, of the modalities that the user works with."""
 
     permission_classes = (NeedsAbility,)
     throttle_classes = (UserRate,)
@@ -44,4 +46,7 @@ class GatesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """What the gates said."""
-        return Response(GateVerdictSerializer(verdicts(), many=True).data)
+        assert isinstance(request.user, User)
+        bounded, own = request.user.modalities, own_models(request.user)
+        told = [each for each in verdicts() if not bounded or each.name in own]
+        return Response(GateVerdictSerializer(told, many=True).data)

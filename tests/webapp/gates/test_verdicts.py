@@ -97,3 +97,12 @@ def test_a_learning_run_links_to_its_candidates_gate(gates: Path, away: None, br
     assert f'<a href="{version}">' in page and f'<a href="{pdf}">Evidence as PDF</a>' in page
     assert "not passed against 1.2.0" in page
     assert f'<a href="{pdf}">Evidence as PDF</a>' in browser.get(version).content.decode()
+
+
+def test_who_works_with_other_modalities_is_told_nothing(
+    gates: Path, administrator: User, api: Clients, settings: Any
+) -> None:
+    settings.MODELS = []
+    for bounds, count in ((["chest-xray"], 0), (["oct"], 4), ([], 4)):
+        User.objects.filter(pk=administrator.pk).update(modalities=bounds)
+        assert len(api(administrator).get("/api/v1/gates/").json()) == count
