@@ -59,8 +59,6 @@ export function UploadProvider({ children }: { children: ReactNode }) {
         const problem = error instanceof Problem ? error : new Problem(String(error), "unexpected", 0);
         change(upload.key, { state: "refused", problem });
         setOpened(true);
-      } finally {
-        started.current.delete(upload.key);
       }
     },
     [change, navigate, queries],
@@ -68,6 +66,8 @@ export function UploadProvider({ children }: { children: ReactNode }) {
 
   useEffect(() => {
     for (const upload of uploads) {
+      // Not before its end is rendered: until then it would seem to be one that has not been started.
+      if (upload.state !== "sending") started.current.delete(upload.key);
       if (upload.state !== "sending" || started.current.has(upload.key)) continue;
       started.current.add(upload.key);
       void start(upload, uploads.length === 1);
