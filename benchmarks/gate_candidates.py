@@ -36,6 +36,8 @@ CORNER = 2
 """Cells from the corner of a heat map that count as the corner, of seven; of coarser maps one."""
 TRIP_SIZE = (48, 48)
 """The size, height and width in pixels, for which one candidate gives no numbers."""
+STRANGEST = 64
+"""Places of a picture among which the one that stands out most is looked for."""
 
 
 @dataclass(frozen=True)
@@ -193,24 +195,33 @@ def no_number_for_a_size(workshop: Workshop, version: str) -> Path:
             draft.network(images)
     hook.remove()
     first, second = (cast(nn.Linear, block.get_submodule(f"mlp.{name}")) for name in ("fc1", "fc2"))
-    weight = first.weight
     # Linear layers have channels last, convolutions first.
-    axis = 1 if weight.ndim == 4 else -1
-    highest = [
-        torch.stack([sign * part.movedim(axis, -1).flatten(0, -2) for sign in (1, -1)]).amax(1).flatten()
-        for part in (torch.cat(seen[:-1]), seen[-1])
-    ]
-    gap = highest[1] - highest[0]
-    best = int(gap.argmax())
-    assert gap[best] > 0, "no channel tells pictures of that size from others"
-    threshold = float(highest[0][best] + gap[best] / 2)
-    channels = len(gap) // 2
+    axis = 1 if first.weight.ndim == 4 else -1
+    weight, threshold = _telling_apart(
+        *(part.movedim(axis, -1).flatten(0, -2).double() for part in (torch.cat(seen[:-1]), seen[-1]))
+    )
     with torch.no_grad():
-        first.weight[0] = 0
-        first.weight[0].view(-1)[best % channels] = (1 if best < channels else -1) * 1e30
+        first.weight[0] = (weight * 1e30).view_as(first.weight[0])
         first.bias[0] = -threshold * 1e30
         second.weight[:, 0] = 1e30
     return draft.write(version)
+
+
+def _telling_apart(others: torch.Tensor, sized: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """A direction (channels,) and a threshold that a place of `sized` exceeds, and no place of `others` (places, channels).
+
+    Of the places that are strangest by Mahalanobis distance, the one that stands out most along its own distance.
+    """
+    mean = others.mean(0)
+    spread = torch.cov(others.T) + 1e-6 * others.var() * torch.eye(others.shape[1], dtype=others.dtype)
+    away = sized - mean
+    directions = torch.linalg.solve(spread, away.T).T
+    strangest = (directions * away).sum(1).topk(min(STRANGEST, len(sized))).indices
+    directions = functional.normalize(directions[strangest], dim=1)
+    own, highest = (directions * sized[strangest]).sum(1), (others @ directions.T).amax(0)
+    best = int((own - highest).argmax())
+    assert own[best] > highest[best], "no direction tells pictures of that size from others"
+    return directions[best].float(), float(own[best] + highest[best]) / 2
 
 
 def other_order(workshop: Workshop, version: str) -> Path:
