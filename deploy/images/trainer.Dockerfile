@@ -33,7 +33,7 @@ COPY --chown=retinote:retinote serving serving
 COPY --chown=retinote:retinote operations operations
 COPY --chown=retinote:retinote training training
 COPY --chown=retinote:retinote webapp webapp
-COPY --chown=retinote:retinote frontend/src/common/urgencies.json frontend/src/common/findings.json frontend/src/common/
+COPY --chown=retinote:retinote frontend/src/common/urgencies.json frontend/src/common/
 RUN python3 -m compileall -q /app
 LABEL org.opencontainers.image.title="Retinote: trainer" \
       org.opencontainers.image.version="0.2.0" \

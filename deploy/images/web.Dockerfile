@@ -34,7 +34,7 @@ COPY --chown=retinote:retinote modalities modalities
 COPY --chown=retinote:retinote serving serving
 COPY --chown=retinote:retinote operations operations
 COPY --chown=retinote:retinote webapp webapp
-COPY --chown=retinote:retinote frontend/src/common/urgencies.json frontend/src/common/findings.json frontend/src/common/
+COPY --chown=retinote:retinote frontend/src/common/urgencies.json frontend/src/common/
 COPY --chown=retinote:retinote --from=page /page/dist frontend/dist
 RUN python3 -m compileall -q /app
 LABEL org.opencontainers.image.title="Retinote: web app" \

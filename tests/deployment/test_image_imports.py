@@ -108,3 +108,8 @@ def test_whatever_an_image_runs_can_be_imported_there(image: str) -> None:
 
 def test_the_web_image_has_what_the_web_app_reads_beside_its_own_folder() -> None:
     assert str(colours.TABLE.relative_to(ROOT)) in as_image.copied("web")
+
+
+@pytest.mark.parametrize("image", RUNS)
+def test_all_that_an_image_takes_is_there(image: str) -> None:
+    assert [source for source in as_image.copied(image) if not (ROOT / source).exists()] == []
