@@ -33,7 +33,7 @@ def file_all() -> None:
     """File all segments, and wait for those that others file. Raises what `file_arrived` raises, and Busy."""
     ends = time.monotonic() + PATIENCE_S
     waiting = [path for path in journal.segments() if not _file(path)]
-    while waiting := [path for path in waiting if path.exists() and not _file(path)]:
+    while waiting := [place for path in waiting if (place := journal.place_of(path)) and not _file(place)]:
         if time.monotonic() > ends:
             raise Busy
         time.sleep(POLL_S)

@@ -244,6 +244,11 @@ def segments() -> list[Path]:
     return []
 
 
+def place_of(path: Path) -> Path | None:
+    """Where a listed segment is by now, as its receiver may have closed it meanwhile; None once it is filed."""
+    return next((place for place in (path, path.with_suffix(CLOSED)) if place.exists()), None)
+
+
 @contextmanager
 def taken(path: Path) -> Iterator[Segment | None]:
     """A segment to be filed; None for one that is gone, or that another one appends to or files."""

@@ -156,6 +156,22 @@ def test_an_open_segment_is_left_alone(stored: Journal, monkeypatch: pytest.Monk
     assert filing.file_arrived() == 1
 
 
+def test_a_segment_that_is_closed_while_it_is_looked_for_is_filed(
+    stored: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [instance] = series(1)
+    store(stored, instance)
+    listed = journal.segments()
+
+    def closed_since() -> list[Path]:
+        stored.close_segment()
+        return listed
+
+    monkeypatch.setattr(journal, "segments", closed_since)
+    filing.file_all()
+    assert [each.sop_uid for each in Instance.objects.all()] == [instance.SOPInstanceUID]
+
+
 def test_one_flush_is_for_all_that_wait(stored: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     flushes: list[int] = []
     may_go = threading.Event()
