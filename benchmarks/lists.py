@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from benchmarks.errors import BenchmarkError
 from benchmarks.history import USERS, Document, Person, Templates, load, moment_of, people
 from benchmarks.report import Goal, Report, percentile
-from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
+from benchmarks.stack import OCT, REQUEST_TIMEOUT_S, OwnStack
 
 PATHS = {"history": "/api/v1/history/", "scans": "/api/v1/scans/"}
 PAGE_SIZE = 50
@@ -190,6 +190,7 @@ def _templates(stack: OwnStack, scan: bytes, client: MongoClient[Document]) -> T
         f"{stack.web_url}/api/v1/scans/",
         headers=headers,
         files={"image": ("scan", scan)},
+        data=OCT,
         timeout=REQUEST_TIMEOUT_S,
     ).json()
     drawn = requests.post(

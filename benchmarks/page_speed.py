@@ -152,8 +152,10 @@ def simulated(label: str, seed: int) -> bytes:
 
 def draw_shapes(url: str, headers: Mapping[str, str], count: int) -> dict[str, Any]:
     """Upload a scan and draw that many shapes on it; returns the scan as the API shows it. Raises BenchmarkError."""
+    from benchmarks.stack import OCT
+
     files = {"image": ("scan.png", simulated("CSR", FIRST_SEED - 1), "image/png")}
-    scan = _post(f"{url}/api/v1/scans/", headers, files=files)
+    scan = _post(f"{url}/api/v1/scans/", headers, files=files, data=OCT)
     for number in range(count):
         x, y = 10 + 24 * (number % 20), 10 + 45 * (number // 20)
         points = " ".join(f"{x + dx},{y + dy}" for dx, dy in ((0, 0), (18, 2), (20, 30), (9, 38), (1, 25)))
@@ -189,15 +191,14 @@ def upload_volume(url: str, headers: Mapping[str, str], bscans: int) -> dict[str
     import requests
     from PIL import Image
 
-    from benchmarks.stack import REQUEST_TIMEOUT_S
+    from benchmarks.stack import OCT, REQUEST_TIMEOUT_S
     from training.simulator import simulate
 
     pages = [Image.fromarray(pixels) for pixels in simulate("CNV", bscans, FIRST_SEED - 2).images]
     file = io.BytesIO()
     pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
-    scan = _post(
-        f"{url}/api/v1/scans/", headers, files={"image": ("volume.tif", file.getvalue(), "image/tiff")}
-    )
+    files = {"image": ("volume.tif", file.getvalue(), "image/tiff")}
+    scan = _post(f"{url}/api/v1/scans/", headers, files=files, data=OCT)
     address = f"{url}/api/v1/volumes/{scan['volume']['id']}/"
     while not requests.get(address, headers=dict(headers), timeout=REQUEST_TIMEOUT_S).json()["complete"]:
         time.sleep(0.2)

@@ -32,6 +32,8 @@ COMMAND_TIMEOUT_S = 300
 REQUEST_TIMEOUT_S = 120
 UNLIMITED = {f"RETINOTE_RATE_{kind}": "0" for kind in ("ADDRESS", "USER", "UPLOAD", "EXPORT", "SIGN_IN")}
 """Variables without limits: one user sends all requests from one address, which limits would refuse."""
+OCT = {"modality": "oct"}
+"""The field that every upload is sent with, as some simulated scans are asked about without it."""
 NOT_OURS = ("RETINOTE_", "DJANGO_")
 """Prefixes of variables that could point a stack to somebody's database or settings."""
 PASSWORD = re.compile(r"Sign in as admin with the password (\S+)")

@@ -17,7 +17,7 @@ import requests
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import Goal, Report, percentile
-from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
+from benchmarks.stack import OCT, REQUEST_TIMEOUT_S, OwnStack
 from operations.stack.services import MODEL_SERVER
 from webapp.inference.torchserve import IN_SHORT
 
@@ -198,6 +198,7 @@ def _send(
         f"{stack.web_url}/api/v1/scans/",
         headers=headers,
         files={"image": ("scan", image)},
+        data=OCT,
         timeout=REQUEST_TIMEOUT_S,
     )
 

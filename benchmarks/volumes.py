@@ -12,7 +12,7 @@ import requests
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import Goal, Report
-from benchmarks.stack import REQUEST_TIMEOUT_S, OwnStack
+from benchmarks.stack import OCT, REQUEST_TIMEOUT_S, OwnStack
 from benchmarks.uploads import new_file
 
 BSCANS, HEIGHT, WIDTH = 49, 496, 512
@@ -89,6 +89,7 @@ def _measure(
     answer = session.post(
         f"{stack.web_url}/api/v1/scans/",
         files={"image": ("volume.tif", volume)},
+        data=OCT,
         headers=headers,
         timeout=REQUEST_TIMEOUT_S,
     )

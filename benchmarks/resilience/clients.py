@@ -19,6 +19,7 @@ import numpy.typing as npt
 import requests
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.stack import OCT
 
 Grey = npt.NDArray[np.uint8]
 WIDTHS = (500, 512, 640, 768)
@@ -125,11 +126,13 @@ class Uploader:
         files = {"image": ("scan.png", body, "image/png")}
         try:
             headers = self._account.headers(url)
-            answer = requests.post(f"{url}/api/v1/scans/", headers=headers, files=files, timeout=timeout_s)
+            answer = requests.post(
+                f"{url}/api/v1/scans/", headers=headers, files=files, data=OCT, timeout=timeout_s
+            )
             if answer.status_code == requests.codes.unauthorized:
                 headers = self._account.headers(url, refused=headers)
                 answer = requests.post(
-                    f"{url}/api/v1/scans/", headers=headers, files=files, timeout=timeout_s
+                    f"{url}/api/v1/scans/", headers=headers, files=files, data=OCT, timeout=timeout_s
                 )
         except requests.RequestException as error:
             refused = error.response  # to sign in
