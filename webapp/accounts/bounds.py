@@ -47,7 +47,12 @@ def own_models(user: User) -> list[str]:
     return [each.model for each in modalities.of_user(user.modalities)]
 
 
+def works_with(user: User, model: str) -> bool:
+    """Whether a model is of a modality that the user works with; true of any model where that is all of them."""
+    return not user.modalities or model in own_models(user)
+
+
 def check_model(user: User, model: str) -> None:
     """Raise PermissionDenied for a model of a modality that the user doesn't work with."""
-    if user.modalities and model not in own_models(user):
+    if not works_with(user, model):
         raise PermissionDenied(f"{user} does not work with the modality of {model}.")

@@ -15,7 +15,7 @@ from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Action
 from webapp.audit.recording import Actor, record
 from webapp.gates.models import ChangedTier, Override
-from webapp.gates.verdicts import file_of, gate_of, words_of
+from webapp.gates.verdicts import file_of, gate_of, in_words, words_of
 from webapp.inference.version_page import Link, Section, add_column, add_sections
 
 VERDICTS = {True: "passed", False: "not passed", None: "not judged"}
@@ -78,7 +78,7 @@ def _gate(name: str, version: str) -> list[Section]:
 
 def _summary(gate: Gate, name: str, version: str) -> Section:
     rows = [
-        ("verdict", words_of(name, version)),
+        ("verdict", in_words(gate)),
         ("made", gate.made),
         ("compared with", gate.champion["version"]),
         *((f"test set: {row['name']}", _set(row)) for row in gate.content.get("test_sets", [])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +56,9 @@ def verdict_of(name: str, version: str) -> Verdict | None:
         return Verdict(name, version, None, UNREADABLE)
     if gate is None:
         return None
-    against = gate.champion["version"]
-    return Verdict(name, version, gate.passed, _words(gate, against), against, gate.made, gate.sha256)
+    return Verdict(
+        name, version, gate.passed, in_words(gate), gate.champion["version"], gate.made, gate.sha256
+    )
 
 
 def words_of(name: str, version: str) -> str:
@@ -65,15 +67,17 @@ def words_of(name: str, version: str) -> str:
     return verdict.words if verdict else NOT_COMPARED
 
 
-def verdicts() -> list[Verdict]:
-    """What all gates said, the newest first; those that can't be read come last."""
-    files = sorted(_folder().glob(f"*/*/{GATE_NAME}"))
-    found = [verdict_of(path.parent.parent.name, path.parent.name) for path in files]
+def verdicts(of_model: Callable[[str], bool]) -> list[Verdict]:
+    """What the gates of these models said, the newest first; those that can't be read come last."""
+    versions = [path.parts[-3:-1] for path in sorted(_folder().glob(f"*/*/{GATE_NAME}"))]
+    found = [verdict_of(name, version) for name, version in versions if of_model(name)]
     told = sorted(filter(None, found), key=lambda verdict: verdict.made, reverse=True)
     return told[:MOST_LISTED]
 
 
-def _words(gate: Gate, against: str) -> str:
+def in_words(gate: Gate) -> str:
+    """What a gate said, in a few words."""
+    against = gate.champion["version"]
     if not gate.passed:
         return f"not passed against {against}"
     return f"passed, and better than {against}" if gate.better else f"passed against {against}"

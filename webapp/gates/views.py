@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -9,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from webapp.accounts.abilities import Ability
-from webapp.accounts.bounds import own_models
+from webapp.accounts.bounds import works_with
 from webapp.accounts.models import User
 from webapp.accounts.permissions import NeedsAbility
 from webapp.api.throttling import UserRate
@@ -47,6 +49,5 @@ class GatesView(APIView):
     def get(self, request: Request) -> Response:
         """What the gates said."""
         assert isinstance(request.user, User)
-        bounded, own = request.user.modalities, own_models(request.user)
-        told = [each for each in verdicts() if not bounded or each.name in own]
+        told = verdicts(partial(works_with, request.user))
         return Response(GateVerdictSerializer(told, many=True).data)

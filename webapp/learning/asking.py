@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from webapp.accounts.bounds import own_models
+from webapp.accounts.bounds import works_with
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.learning import exporting, summary
@@ -58,5 +58,4 @@ def is_under_way() -> bool:
 def last(user: User) -> ExportRequest | None:
     """The request that was done last, of a model of the user's modalities; None before the first."""
     done = ExportRequest.objects.exclude(done_at=None).order_by("-done_at")
-    own = own_models(user) if user.modalities else None
-    return next((each for each in done.iterator() if own is None or each.rules.get("model") in own), None)
+    return next((each for each in done.iterator() if works_with(user, each.rules.get("model", ""))), None)

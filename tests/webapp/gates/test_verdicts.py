@@ -12,6 +12,7 @@ from tests.gates import write_gate
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
+from webapp.gates import verdicts
 from webapp.gates.verdicts import words_of
 from webapp.learning import runs
 from webapp.learning.models import LearningRun
@@ -106,3 +107,14 @@ def test_who_works_with_other_modalities_is_told_nothing(
     for bounds, count in ((["chest-xray"], 0), (["oct"], 4), ([], 4)):
         User.objects.filter(pk=administrator.pk).update(modalities=bounds)
         assert len(api(administrator).get("/api/v1/gates/").json()) == count
+
+
+def test_gates_of_other_modalities_take_no_place_in_the_list(
+    gates: Path, administrator: User, api: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdicts, "MOST_LISTED", 1)
+    others = {**facts("1.0.0"), "name": "chest-xray"}
+    write_gate(gates, others, others, made="2099-01-01T00:00:00+00:00")
+    User.objects.filter(pk=administrator.pk).update(modalities=["oct"])
+    told = api(administrator).get("/api/v1/gates/").json()
+    assert [(each["name"], each["version"]) for each in told] == [(NAME, "1.3.0")]
