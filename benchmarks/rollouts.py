@@ -8,7 +8,6 @@ import random
 import signal
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -46,7 +45,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Go through the rounds and the kills, check all answers, print, and write rollouts.json; 1 if a check failed.
 
-    Raises BenchmarkError when a state is neither the one before nor the one after, or the stack doesn't recover.
+    Raises BenchmarkError when a state is none in which a step may end, or the stack doesn't recover.
     """
     from benchmarks.errors import BenchmarkError
     from benchmarks.faults import draw_scans
@@ -127,7 +126,7 @@ def _kills(tried: VersionsSubject) -> list[tuple[str, str, bool, float]]:
             took_s = time.monotonic() - began
             told.append((step.name, victim, done, took_s))
             print(
-                f"{victim} killed during the {step.name}: {'after' if done else 'before'}, {took_s:.0f} s",
+                f"{victim} killed during the {step.name}: {'done' if done else 'not done'}, {took_s:.0f} s",
                 flush=True,
             )
             if not done:
@@ -188,8 +187,8 @@ def _add_kills(report: Report, kills: list[tuple[str, str, bool, float]]) -> Non
         report.add(
             f"{victim} killed", f"{len(times)} steps", "until the state is known and all is well", "s", times
         )
-    done = Counter("after" if each[2] else "before" for each in kills)
+    done = sum(each[2] for each in kills)
     report.notes.append(
-        f"Of {len(kills)} steps in the middle of which a service was killed, {done['before']} left the state before, "
-        f"{done['after']} the state after, and none another one."
+        f"Of {len(kills)} steps in the middle of which a service was killed, {done} left the state after, "
+        f"{len(kills) - done} the one before or a canary that a guardrail had stopped, and none another one."
     )
