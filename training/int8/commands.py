@@ -116,8 +116,8 @@ def choose_scans(
 ) -> Int8Scans:
     """The scans to measure ranges on, to check, and to play the pointing game with; none of the test split.
 
-    Without real scans, simulated ones are checked; of more than `most_checked`, so many that are drawn. Raises DataError if there are none to measure ranges on, or none with
-    masks.
+    Without real scans, simulated ones are checked; of more than `most_checked`, so many that are drawn. Raises DataError
+    if there are none to measure ranges on, or none with masks.
     """
     import numpy as np
 

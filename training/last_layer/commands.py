@@ -117,7 +117,7 @@ def last_layer(arguments: argparse.Namespace) -> int:
             penalty=arguments.penalty,
             region=arguments.region or "",
             heat=arguments.heat,
-            size=arguments.size,
+            size=arguments.size or (DEFAULT_SIZE if arguments.arch else None),
             resize=arguments.resize,
             name=arguments.name,
             version=arguments.version or "",

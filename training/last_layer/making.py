@@ -30,7 +30,6 @@ from training.recipe import DEFAULT_RECIPE, Recipe, load_recipe
 from training.statistics.commands import with_splits
 from training.statistics.features import embed
 
-DEFAULT_SIZE = 224
 LIMITS = ("Research software: its answers are not a diagnosis.",)
 
 
@@ -38,7 +37,7 @@ LIMITS = ("Research software: its answers are not a diagnosis.",)
 class Order:
     """What to make, from the trained `model` or, without one, from the pretrained `architecture`.
 
-    `size` None keeps the model's. `command` is kept in the card.
+    `size` None keeps the model's; an architecture needs one. `command` is kept in the card.
     """
 
     model: Path | None
@@ -98,7 +97,7 @@ def _from_architecture(order: Order) -> ModelCard:
             "architecture": order.architecture,
             "pretrained": True,
             "pretrained_file": str(order.pretrained_file or ""),
-            "size": order.size or DEFAULT_SIZE,
+            "size": order.size,
             "resize": order.resize,
         },
     )
