@@ -211,9 +211,10 @@ def test_a_damaged_jpeg_is_refused(stream: bytes) -> None:
 
 
 def test_a_server_without_the_decoder_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "imagecodecs", None)
     stream = imagecodecs.jpeg8_encode(GREY, lossless=True)
     content = written(in_jpeg(dataset(GREY), JPEGLosslessSV1, stream))
+    # Only now: a codec asked for while the package is away is taken for missing ever after.
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
     with pytest.raises(UnsupportedImage, match="imagecodecs is installed, which this server lacks"):
         examine(content).decode_here()
 
