@@ -73,15 +73,20 @@ def is_volume(content: bytes, declared_type: str | None = None, given: Given = N
 
 
 def examine_volume(
-    content: bytes, declared_type: str | None = None, given: Given = NOTHING
+    content: bytes,
+    declared_type: str | None = None,
+    given: Given = NOTHING,
+    among: Collection[str] = (),
 ) -> ExaminedVolume:
     """Look at a volume without decoding it; `given` is what its sender says of it beside the file.
+
+    The errors name the formats `among` those of volumes, without any, all.
 
     Raises EmptyImage, UnsupportedImage for a file that is no volume or of a kind that is not read, DetailsNeeded for one
     that can't be read without `given`, ImageTooComplex for more B-scans, files or bytes than are read, ImageTooLarge,
     ImageTooSmall, TruncatedImage, ImageError.
     """
-    found = examine_volume_here(content, declared_type, given)
+    found = examine_volume_here(content, declared_type, given, among)
     if not found.is_isolated:
         return found
     # The process has the file, too.
@@ -91,19 +96,24 @@ def examine_volume(
 
 
 def examine_volume_here(
-    content: bytes, declared_type: str | None = None, given: Given = NOTHING
+    content: bytes,
+    declared_type: str | None = None,
+    given: Given = NOTHING,
+    among: Collection[str] = (),
 ) -> ExaminedVolume:
     """The same of a volume that is decoded in this process whatever its kind."""
     with refusing_unreadable("header"):
         if not content:
-            raise EmptyImage(f"The request has no volume. Send one of {formats.listed_volumes('or')}.")
+            raise EmptyImage(f"The request has no volume. Send one of {formats.listed_volumes('or', among)}.")
         file_format = formats.recognised_volume(content, declared_type, given)
         if file_format is None or file_format.volumes is None:
-            raise _no_volume(content, declared_type)
+            raise _no_volume(content, declared_type, among)
         return file_format.volumes.look(content, file_format, given)
 
 
-def examine_files(files: Sequence[tuple[str, bytes]], given: Given = NOTHING) -> ExaminedVolume:
+def examine_files(
+    files: Sequence[tuple[str, bytes]], given: Given = NOTHING, among: Collection[str] = ()
+) -> ExaminedVolume:
     """Look at files that are a volume together, such as the pictures of its B-scans or the instances of a DICOM series.
 
     Each with its name, of which the last part counts; they are taken in the natural order of their names, DICOM
@@ -111,8 +121,8 @@ def examine_files(files: Sequence[tuple[str, bytes]], given: Given = NOTHING) ->
     """
     if len(files) == 1:
         name, content = files[0]
-        return examine_volume(content, given=replace(given, name=name))
-    return examine_volume(packed(files), given=given)
+        return examine_volume(content, given=replace(given, name=name), among=among)
+    return examine_volume(packed(files), given=given, among=among)
 
 
 def _unknown_format(content: bytes, among: Collection[str]) -> ImageError:
@@ -125,7 +135,7 @@ def _unknown_format(content: bytes, among: Collection[str]) -> ImageError:
     return ImageError(f"This is not an image. {formats.listed(among=among)} are read.")
 
 
-def _no_volume(content: bytes, declared_type: str | None) -> ImageError:
+def _no_volume(content: bytes, declared_type: str | None, among: Collection[str]) -> ImageError:
     """Why a file is not read as a volume. Raises ImageError where not even that can be told."""
     known = formats.recognised(content, declared_type)
     if known is not None and known.volumes is not None:
@@ -134,4 +144,4 @@ def _no_volume(content: bytes, declared_type: str | None) -> ImageError:
         return UnsupportedImage("The file holds one picture, not a volume.")
     kind = formats.other_kind(content)
     what = f"This is {kind} file." if kind else "This is not a volume."
-    return UnsupportedImage(f"{what} {formats.listed_volumes()} are read as volumes.")
+    return UnsupportedImage(f"{what} {formats.listed_volumes(among=among)} are read as volumes.")

@@ -6,7 +6,7 @@ declared types and names are often wrong.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from imaging.errors import ImageError
 from imaging.given import NOTHING, Given
@@ -277,8 +277,7 @@ def other_kind(content: bytes) -> str | None:
 
 def listed(conjunction: str = "and", among: Collection[str] = ()) -> str:
     """The names of all formats, or of those `among` them, as a list within a sentence: "PNG, JPEG and DICOM"."""
-    names = [each.name for each in FORMATS if not among or each.name in among]
-    return f" {conjunction} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return _joined([each.name for each in FORMATS], conjunction, among)
 
 
 def volume_formats() -> tuple[Format, ...]:
@@ -286,10 +285,15 @@ def volume_formats() -> tuple[Format, ...]:
     return (*(known for known in FORMATS if known.volumes), *VOLUMES)
 
 
-def listed_volumes(conjunction: str = "and") -> str:
-    """The names of the formats of volumes as a sentence has them: "TIFF, DICOM and ZIP"."""
-    *names, last = (known.name for known in volume_formats())
-    return f"{', '.join(names)} {conjunction} {last}"
+def listed_volumes(conjunction: str = "and", among: Collection[str] = ()) -> str:
+    """The names of the formats of volumes, or of those `among` them, as a sentence has them: "TIFF, DICOM and ZIP"."""
+    return _joined([known.name for known in volume_formats()], conjunction, among)
+
+
+def _joined(names: Sequence[str], conjunction: str, among: Collection[str]) -> str:
+    """Those of the names that are `among` these, all where none is."""
+    *others, last = [name for name in names if name in among] or names
+    return f" {conjunction} ".join(filter(None, (", ".join(others), last)))
 
 
 def untried() -> tuple[str, ...]:

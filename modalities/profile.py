@@ -207,7 +207,7 @@ class ProfileFile:
     eye: bool = False
     """Whether a picture is one of an eye."""
     formats: tuple[Text, ...] = ()
-    """Names of the file formats that belong to it (`imaging.formats`); without any, all formats of pictures."""
+    """Names of the file formats that belong to it (`imaging.formats`); without any, all that are read. Others are refused."""
     notes: tuple[Text, ...] = ()
     """Sentences that stand beside each answer."""
     groups: dict[Line, tuple[Label, ...]] = field(default_factory=dict)

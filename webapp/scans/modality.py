@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from rest_framework import exceptions, status
 
-from imaging.formats import FORMATS, VOLUMES
+from imaging.errors import UnsupportedImage
+from imaging.formats import FORMATS, VOLUMES, listed, listed_volumes
 from modalities import Profile
 from modalities.router import look_at
 from webapp.core import modalities
@@ -66,7 +67,11 @@ class Came:
 
 
 def modality_of(came: Came, pixels: Pixels) -> Profile:
-    """The modality of a picture. Raises ModalityRefused, PermissionDenied, and ValidationError for an unknown name."""
+    """The modality of a picture.
+
+    Raises ModalityRefused, PermissionDenied, ValidationError for an unknown name, and UnsupportedImage for a file of a
+    format that does not belong to the modality.
+    """
     served, own = modalities.profiles(), modalities.of_user(came.allowed)
     named = _named(came.said, served)
     if named is not None and named not in own:
@@ -76,6 +81,7 @@ def modality_of(came: Came, pixels: Pixels) -> Profile:
     if len(served) == 1:
         if not own:
             raise exceptions.PermissionDenied(_not_yours(served[0], own))
+        _check_format(served[0], came)
         return served[0]
     said_of_file = _of_file(came, served)
     if named is not None and said_of_file is not None and said_of_file != named:
@@ -96,7 +102,20 @@ def modality_of(came: Came, pixels: Pixels) -> Profile:
     if chosen not in own:
         raise exceptions.PermissionDenied(_not_yours(chosen, own))
     _check_volumes(chosen, came, own)
+    _check_format(chosen, came)
     return chosen
+
+
+def _check_format(profile: Profile, came: Came) -> None:
+    """Raise UnsupportedImage for a file of a format that is not among those of the modality."""
+    name = NAMES.get(came.media_type, "")
+    # Several files that are sent at once come as a ZIP, too.
+    if not profile.formats or name in ("", "ZIP", *profile.formats):
+        return
+    taken = listed_volumes(among=profile.formats) if came.is_volume else listed(among=profile.formats)
+    raise UnsupportedImage(
+        f"{name} files are not taken as {a(profile.title)}. Send one of these formats: {taken}."
+    )
 
 
 def _check_volumes(profile: Profile, came: Came, own: Sequence[Profile]) -> None:
@@ -134,10 +153,10 @@ def _has_format(profile: Profile, name: str) -> bool:
 
 
 def format_names(said: str, allowed: Sequence[str]) -> list[str]:
-    """The formats of pictures to name to somebody who sends something else: of the modality that they say, or of theirs."""
+    """The formats to name to somebody who sends something else: of the modality that they say, or of theirs."""
     own = modalities.of_user(allowed)
     meant = [each for each in own if each.name == said] or own
-    return [name for name in PICTURES if any(_has_format(each, name) for each in meant)]
+    return [name for name in NAMES.values() if any(_has_format(each, name) for each in meant)]
 
 
 def _sendable(own: Sequence[Profile], profile: Profile) -> list[Profile]:

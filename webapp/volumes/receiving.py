@@ -34,7 +34,7 @@ from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import keep_origin
 from webapp.scans import differences, prediction, room, storage, upload
 from webapp.scans.file_facts import kept_facts
-from webapp.scans.modality import Came, check_known, facts_for, modality_of, said_of
+from webapp.scans.modality import Came, check_known, facts_for, format_names, modality_of, said_of
 from webapp.scans.models import Scan, Status
 from webapp.scans.owner import Also, Owner, nothing, owned_by
 from webapp.scans.scale import plausible_size
@@ -129,7 +129,8 @@ def receive(
         return Upload(known, False, differences.from_scan(entered, known))
     size = sum(len(content) for _, content in files)
     owner = owned_by(user)
-    with examine_files(files, given) as examined, room.taken(examined.memory_bytes - size):
+    among = format_names(entered.get("modality", ""), user.modalities)
+    with examine_files(files, given, among) as examined, room.taken(examined.memory_bytes - size):
         facts = facts_of(examined, owner)
         subject = owner.subject({**facts, **entered}, sha256)
         decide = came_as(examined, entered.get("modality", ""), user.modalities)

@@ -330,6 +330,23 @@ def test_a_file_that_is_no_picture_is_told_the_formats_of_the_modality(
     assert message == "This is not an image. PNG and JPEG are read."
 
 
+def test_a_file_of_a_format_that_is_not_the_modality_s_is_refused(
+    clinician: User, upload: Upload, settings: Any, tmp_path: Path
+) -> None:
+    settings.MODALITIES = write_modality(
+        tmp_path, old="eye = true", new='eye = true\nformats = ["JPEG", "DICOM"]'
+    )
+    refused = upload(clinician, modality="fundus")
+    assert refused.status_code == 415
+    error = refused.json()["error"]
+    assert (error["code"], error["message"]) == (
+        "unsupported_image",
+        "PNG files are not taken as a colour fundus photograph. Send one of these formats: JPEG and DICOM.",
+    )
+    assert not Scan.objects.exists()
+    assert modality_of(Came("image/jpeg", said="fundus"), GREY).name == "fundus"
+
+
 def test_how_large_a_pixel_can_be_is_the_modality_s(clinician: User, upload: Upload, api: Clients) -> None:
     told = api(clinician).get("/api/v1/options/").json()["modalities"]
     assert [(each["size_unit"], each["area_unit"]) for each in told] == [
