@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.report import Report
+    from benchmarks.resilience.answers import Direct
     from benchmarks.resilience.checks import Problems
     from benchmarks.resilience.clients import Account, Pictures, Uploader
     from benchmarks.resilience.subject import Subject
-    from benchmarks.resilience.versions import Direct, VersionsSubject
+    from benchmarks.resilience.versions import VersionsSubject
 
 CLIENTS = 8
 NAME, CHAMPION, CHALLENGER = "retina-oct", "1.1.0", "1.0.0"
@@ -94,9 +95,9 @@ def _stack() -> Iterator[tuple[VersionsSubject, str]]:
 def _rounds(
     tried: VersionsSubject, account: Account, pictures: Pictures, arguments: argparse.Namespace
 ) -> tuple[Uploader, Direct, Problems]:
+    from benchmarks.resilience.answers import direct_callers
     from benchmarks.resilience.checks import examine
     from benchmarks.resilience.clients import Crowd, Uploader
-    from benchmarks.resilience.versions import direct_callers
     from benchmarks.uploads import simulated_scans
 
     uploader = Uploader(account, pictures)
@@ -150,7 +151,7 @@ def _add_rounds(
 ) -> None:
     from benchmarks.faults import FOUND
     from benchmarks.report import Goal
-    from benchmarks.resilience.versions import mixed_answers
+    from benchmarks.resilience.answers import mixed_answers
 
     mixed, counts = mixed_answers(tried, COMPARED, SEED)
     rounds = f"{sum(name == 'rollback' for name, _ in tried.seconds)} rounds"

@@ -1,4 +1,4 @@
-"""Trials of versions under load: the steps of a round, the state that they leave, and whether any answer is mixed."""
+"""Trials of versions: the steps of a round, and the state that they leave, also when something is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -7,29 +7,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import requests
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.history import PREDICTIONS, SCANS
 from benchmarks.resilience.subject import Subject
 from benchmarks.stack import ROOT, environment_without
-from imaging.heat import enlarged
 from operations.errors import OperationsError
 from operations.models.decisions import client_of
 from operations.stack.database import DATABASE
 from serving.errors import ServingError
-from serving.keys import InferenceKey
 from serving.registry import Registry
 from serving.stores import ModelStores
 
@@ -37,14 +29,10 @@ ROLLOUTS, WITHDRAWALS = "versions_rollout", "versions_withdrawal"
 SETTLE_TIMEOUT_S = 240.0
 """A stack that was killed starts again, and the worker looks at a canary every 20 s."""
 POLL_S = 0.25
-REQUEST_TIMEOUT_S = 60.0
 MOST_TRIES = 4
 """Of a round: on a machine that is slow for both versions, a canary may seem to be the slower one by chance."""
 MOST_PAUSE_S = 2.5
 """A step's command takes about so long: a victim dies at a random moment of it."""
-HEAT_DIFFERS = 2.0
-"""Mean difference of two heat maps, of 255, from which on they are not of the same weights."""
-NOT_READY = frozenset({502, 503, 504, 507})
 
 
 @dataclass(frozen=True)
@@ -65,17 +53,6 @@ class Step:
     name: str
     words: tuple[str, ...]
     after: Callable[[VersionsState], VersionsState]
-
-
-@dataclass
-class Direct:
-    """Answers to direct calls: how many of each version, and what was wrong with them."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    failed: list[str] = field(default_factory=list)
-    mixed: list[str] = field(default_factory=list)
-    refused: int = 0
-    """Calls that got 503 or no connection, as while a service is killed; a client sends those again."""
 
 
 @dataclass(frozen=True)
@@ -252,102 +229,3 @@ def kill_in_the_middle(
     victim()
     command.wait(timeout=SETTLE_TIMEOUT_S)
     return tried.settled(before, after, *stopped) == after and before != after
-
-
-@contextmanager
-def direct_callers(tried: VersionsSubject, clients: int, images: Sequence[bytes]) -> Iterator[Direct]:
-    """So many clients that call the model server directly meanwhile, and check each answer."""
-    found, ended, lock = Direct(), threading.Event(), threading.Lock()
-    weights = tried.weights()
-
-    def go_on(number: int) -> None:
-        at = number
-        while not ended.wait(0.05):
-            at += 1
-            try:
-                answer = ask(tried, images[at % len(images)])
-            except (requests.RequestException, ServingError, OSError, KeyError):
-                with lock:
-                    found.refused += 1
-                continue
-            with lock:
-                _judge(answer, weights, found)
-
-    threads = [threading.Thread(target=go_on, args=(number,), daemon=True) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join(REQUEST_TIMEOUT_S)
-
-
-def ask(tried: VersionsSubject, image: bytes, version: str = "", **headers: str) -> requests.Response:
-    """Call the model server directly."""
-    state = tried.subject.state
-    key = InferenceKey(Path(state["key_file"]), state["management_url"])
-    return requests.post(
-        f"{state['inference_url']}/predictions/{tried.name}" + (f"/{version}" if version else ""),
-        data=image,
-        headers={**key.headers(), "Content-Type": "image/png", "X-Overlay": "false", **headers},
-        timeout=REQUEST_TIMEOUT_S,
-    )
-
-
-def _judge(answer: requests.Response, weights: dict[str, str], found: Direct) -> None:
-    if answer.status_code in NOT_READY:
-        found.refused += 1
-        return
-    if not answer.ok:
-        found.failed.append(f"{answer.status_code}: {answer.text[:200]}")
-        return
-    model = answer.json()["model"]
-    found.counts[model["version"]] += 1
-    if weights.get(model["version"]) != model["weights_sha256"]:
-        found.mixed.append(f"{model}")
-    if answer.headers.get("X-Model-Version") != model["version"]:
-        found.mixed.append(f"{model['version']}, and by its header {answer.headers.get('X-Model-Version')}")
-
-
-def mixed_answers(tried: VersionsSubject, most: int, seed: int = 0) -> tuple[list[str], Counter[str]]:
-    """Stored answers whose version, weights and heat map are not of one version; and how many each version gave.
-
-    Each of `most` of them is held beside what the version that it names answers to the same picture.
-    """
-    weights = tried.weights()
-    client: MongoClient[dict[str, Any]] = MongoClient(tried.subject.data.database_address())
-    with client:
-        predictions = list(client[DATABASE][PREDICTIONS].find())
-        images = {scan["_id"]: scan["image_name"] for scan in client[DATABASE][SCANS].find()}
-    counts: Counter[str] = Counter(str(each["model_version"]) for each in predictions)
-    mixed = [
-        f"prediction {each['_id']}: {each['model_version']} with weights {each['weights_sha256']}"
-        for each in predictions
-        if weights.get(each["model_version"]) != each["weights_sha256"]
-    ]
-    chosen = random.Random(seed).sample(predictions, min(most, len(predictions)))
-    for each in chosen:
-        image = _stored(tried, images[each["scan_id"]])
-        label = str(each["gradcam_label"])
-        again = ask(tried, image, each["model_version"], **{"X-Heatmap": "grid", "X-Label": label}).json()
-        grid = again["gradcam"]["grid"]
-        expected = enlarged(np.array(grid["cells"], np.uint8), grid["width"], grid["height"])
-        stored = cv2.imdecode(
-            np.frombuffer(_stored(tried, each["heatmap_name"]), np.uint8), cv2.IMREAD_GRAYSCALE
-        )
-        if stored is None:
-            mixed.append(f"prediction {each['_id']}: its heat map is no picture")
-            continue
-        differs = float(np.abs(stored.astype(np.float32) - expected.astype(np.float32)).mean())
-        if again["prediction"]["label"] != each["label"] or differs > HEAT_DIFFERS:
-            mixed.append(
-                f"prediction {each['_id']} by {each['model_version']}: {each['label']}, and asked again "
-                f"{again['prediction']['label']}; its heat map differs by {differs:.1f} of 255"
-            )
-    return mixed, counts
-
-
-def _stored(tried: VersionsSubject, name: str) -> bytes:
-    return (tried.subject.data.media / "scans" / name[:2] / name).read_bytes()

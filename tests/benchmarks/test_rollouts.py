@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.resilience.answers import Direct, _judge
 from benchmarks.resilience.subject import Subject
-from benchmarks.resilience.versions import Direct, VersionsState, VersionsSubject, _judge
+from benchmarks.resilience.versions import VersionsState, VersionsSubject
 from operations.stack.folder import DataFolder
 
 OLD, NEW = "1.1.0", "1.0.0"

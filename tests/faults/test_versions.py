@@ -10,15 +10,11 @@ from pprint import pformat
 
 import pytest
 
+from benchmarks.resilience.answers import direct_callers, mixed_answers
 from benchmarks.resilience.checks import examine
 from benchmarks.resilience.clients import Account, Crowd, Pictures, Uploader
 from benchmarks.resilience.subject import Subject
-from benchmarks.resilience.versions import (
-    VersionsSubject,
-    direct_callers,
-    kill_in_the_middle,
-    mixed_answers,
-)
+from benchmarks.resilience.versions import VersionsSubject, kill_in_the_middle
 from operations.stack.services import MODEL_SERVER, MONGODB, WORKER
 from tests import scale
 from tests.faults.under_load import NEW, OLD, scans
