@@ -12,6 +12,9 @@ from training.prediction import Outputs
 CALIBRATION_BINS = 15
 """As in Guo et al., whose error is the one that others report."""
 
+CHANCES = 300
+"""So many draws give the mean error by chance to about a hundredth of it."""
+
 
 class Bin(TypedDict):
     """One bar of a reliability diagram: its scans, and their mean confidence and accuracy, 0 to 1."""
@@ -36,6 +39,16 @@ def calibration_error_of(confidence: torch.Tensor, right: torch.Tensor) -> float
     gaps = right.double() - confidence.double()
     by_bin = torch.zeros(CALIBRATION_BINS, dtype=torch.float64).index_add(0, _bin_of(confidence), gaps)
     return float(by_bin.abs().sum() / len(right))
+
+
+def calibration_error_by_chance(confidence: torch.Tensor, seed: int = 0) -> float:
+    """The mean calibration error of a perfectly calibrated model with these confidences, which on few scans is not 0.
+
+    Of `CHANCES` draws in which each answer is right with the probability that its confidence says.
+    """
+    random = torch.Generator().manual_seed(seed)
+    drawn = torch.rand(CHANCES, len(confidence), generator=random) < confidence
+    return sum(calibration_error_of(confidence, right) for right in drawn) / CHANCES
 
 
 def reliability(probabilities: torch.Tensor, targets: torch.Tensor) -> list[Bin]:

@@ -77,6 +77,14 @@ def add_last_layer_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", default="retina-oct", help="of the model of --arch (default: %(default)s)")
     parser.add_argument("--version", help="of the new model (default: that of --model, or 0.0.1)")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        metavar="N",
+        help="for --arch: also fit N layers, each without a part of the patients of the train and val splits, and measure "
+        "these on them (folds.json); for data of which one split is too small to judge by",
+    )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for reduced scans")
     parser.add_argument("--overwrite", action="store_true", help="replace the model in --out")
 
@@ -89,6 +97,7 @@ def last_layer(arguments: argparse.Namespace) -> int:
     from handlers.card import CARD_NAME, MAX_SIZE, MIN_SIZE
     from training.commands import print_metrics
     from training.data.manifest import DataError
+    from training.last_layer.folds import LEAST
     from training.last_layer.making import Order, make
 
     if arguments.version is not None:
@@ -102,6 +111,10 @@ def last_layer(arguments: argparse.Namespace) -> int:
         raise DataError(f"--size must be from {MIN_SIZE} to {MAX_SIZE}, not {arguments.size}")
     if arguments.pretrained_file is not None and arguments.model is not None:
         raise DataError("--pretrained-file is for --arch; a --model has its own weights")
+    if arguments.folds and arguments.model is not None:
+        raise DataError("--folds is for --arch; the network of a --model has learnt from these scans itself")
+    if arguments.folds and arguments.folds < LEAST:
+        raise DataError(f"--folds takes {LEAST} or more, not {arguments.folds}")
     if (arguments.out / CARD_NAME).exists() and not arguments.overwrite:
         raise DataError(f"{arguments.out} holds a model already; choose another --out or add --overwrite")
 
@@ -123,6 +136,7 @@ def last_layer(arguments: argparse.Namespace) -> int:
             version=arguments.version or "",
             cache=arguments.cache or user_cache(),
             command=command_line(arguments),
+            folds=arguments.folds,
         )
     )
     print_metrics(card.metrics["validation"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +24,15 @@ from training.data.split import split_scans
 from training.evaluation.calibration import fit_temperature
 from training.evaluation.metrics import compute_metrics, without_none
 from training.explanation.regions import REGIONS
-from training.last_layer.fitting import fit_layer
+from training.last_layer import folds
+from training.last_layer.fitting import Examples, Pool, fit_layer
 from training.last_layer.maps import read_examples
 from training.origin import with_hashes_of_files
 from training.recipe import DEFAULT_RECIPE, Recipe, load_recipe
 from training.statistics.commands import with_splits
 from training.statistics.features import embed
 
+FOLDS_NAME = "folds.json"
 LIMITS = ("Research software: its answers are not a diagnosis.",)
 
 
@@ -54,6 +57,8 @@ class Order:
     version: str
     cache: Path
     command: str
+    folds: int = 0
+    """In how many folds the patients of the train and val splits are left out in turn to measure such layers; 0: none."""
 
 
 def make(order: Order) -> ModelCard:
@@ -111,6 +116,8 @@ def _from_architecture(order: Order) -> ModelCard:
     started = {"pretrained_file": export.describe_weights(file)} if file is not None else {}
     networks.refuse_unservable(network, recipe)
     spec = networks.input_spec(network, recipe.size, recipe.resize)
+    if order.folds:
+        _measure_folds(order, network, spec, labels, scans, recipe.seed)
     temperature, metrics = _fit(order, network, spec, labels, scans)
     return export.save_model(
         order.out,
@@ -135,21 +142,51 @@ def _fit(
     last = classifier(network)
     if not isinstance(last, nn.Linear) or last.bias is None:
         raise DataError(f"{type(network).__name__} has no single linear last layer, which could be fitted")
-    network.requires_grad_(False)
-    region = REGIONS[order.region] if order.region else None
-    learnt_from = read_examples(network, spec, labels, of_split(scans, "train"), region, order.cache)
-    network.cpu()
-
-    def pool(maps: torch.Tensor) -> torch.Tensor:
-        inputs: torch.Tensor = network.forward_head(maps, pre_logits=True)  # type: ignore[operator]
-        return inputs.flatten(1)
-
-    layer = fit_layer(learnt_from, pool, len(labels), order.penalty, order.heat if region else 0.0)
+    layer = _fitting(order, network, labels)(
+        _examples(order, network, spec, labels, of_split(scans, "train"))
+    )
     last.weight.copy_(layer.weight)
     last.bias.copy_(layer.bias)
     outputs = embed(network, spec, of_split(scans, "val"), order.cache).outputs(labels)
     temperature = fit_temperature(outputs)
     return temperature, without_none(compute_metrics(outputs, labels, temperature))
+
+
+def _measure_folds(
+    order: Order, network: nn.Module, spec: InputSpec, labels: Sequence[str], scans: Sequence[Scan], seed: int
+) -> None:
+    """Print how good such layers are on patients that they have not seen, and write it beside the model."""
+    used = [scan for scan in scans if scan.split in ("train", "val")]
+    examples = _examples(order, network, spec, labels, used)
+    fit = _fitting(order, network, labels)
+    figures = folds.measure(examples, _pool_of(network), fit, used, labels, order.folds, seed)
+    print(folds.table(figures))
+    order.out.mkdir(parents=True, exist_ok=True)
+    export.replace_file(order.out / FOLDS_NAME, json.dumps(figures, indent=2).encode())
+
+
+def _examples(
+    order: Order, network: nn.Module, spec: InputSpec, labels: Sequence[str], scans: Sequence[Scan]
+) -> Examples:
+    network.requires_grad_(False)
+    region = REGIONS[order.region] if order.region else None
+    examples = read_examples(network, spec, labels, scans, region, order.cache)
+    network.cpu()
+    return examples
+
+
+def _fitting(order: Order, network: nn.Module, labels: Sequence[str]) -> folds.Fit:
+    """What fits a layer as the order says."""
+    heat = order.heat if order.region else 0.0
+    return lambda examples: fit_layer(examples, _pool_of(network), len(labels), order.penalty, heat)
+
+
+def _pool_of(network: nn.Module) -> Pool:
+    def pool(maps: torch.Tensor) -> torch.Tensor:
+        inputs: torch.Tensor = network.forward_head(maps, pre_logits=True)  # type: ignore[operator]
+        return inputs.flatten(1)
+
+    return pool
 
 
 def _refuse_others(card: ModelCard, scans: Sequence[Scan]) -> None:

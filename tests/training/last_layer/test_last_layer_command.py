@@ -1,6 +1,7 @@
 """`last-layer` from pictures, and a network or a model, to a model that is served."""
 
 import argparse
+import json
 from pathlib import Path
 
 import cv2
@@ -76,6 +77,21 @@ def test_a_pretrained_network_becomes_a_model_without_training(
     trunk = {name: values for name, values in network.state_dict().items() if "head.fc" not in name}
     before = build_network(ARCHITECTURE, 5, ls_init_value=1.0).state_dict()
     assert len(trunk) == len(before) - 2
+
+
+def test_folds_measure_such_layers_on_patients_who_were_left_out(
+    data: Path, pretrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from_network(data, tmp_path / "model", pretrained, "--folds", 3)
+
+    figures = json.loads((tmp_path / "model" / "folds.json").read_text())
+    assert (figures["folds"], figures["scans"]) == (3, COUNTS["train"] + COUNTS["val"])
+    assert list(figures["sources"]) == ["simulator"]
+    assert "by chance" in capsys.readouterr().out
+    with pytest.raises(DataError, match="--folds takes 3 or more, not 2"):
+        from_network(data, tmp_path / "other", pretrained, "--folds", 2)
+    with pytest.raises(DataError, match="--folds is for --arch"):
+        run(data, tmp_path / "other", "--model", tmp_path / "model", "--folds", 3)
 
 
 def test_a_region_gives_another_layer(data: Path, pretrained: Path, tmp_path: Path) -> None:
