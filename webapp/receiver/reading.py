@@ -37,6 +37,8 @@ from webapp.scans.owner import Owner
 from webapp.scans.scale import pixel_size
 from webapp.volumes import receiving
 from webapp.volumes.completing import complete
+from webapp.volumes.documents import create, facts_of
+from webapp.volumes.keeping import keep
 
 log = logging.getLogger(__name__)
 
@@ -290,15 +292,15 @@ def _volume(arrival: Arrival, owner: Owner, files: _Files, contents: Sequence[by
         order = _order(examined, names, files)
         known = {order.index(key): pk for key, pk in _scans_of(arrival).items() if key in order}
         with room.taken(examined.memory_bytes - sum(map(len, contents))):
-            kept = receiving.keep(examined, None, receiving.came_as(examined))
+            kept = keep(examined, None, receiving.came_as(examined))
         try:
             if known:
                 complete(owner, sha256, examined, kept, known, lambda scan: note(scan, order))
             else:
                 assert kept.modality is not None
-                facts = facts_for(kept.modality, receiving.facts_of(examined, owner))
+                facts = facts_for(kept.modality, facts_of(examined, owner))
                 said = {**facts, "modality": kept.modality.name}
-                receiving.create(owner, sha256, examined, kept, said, lambda scan: note(scan, order))
+                create(owner, sha256, examined, kept, said, lambda scan: note(scan, order))
         except BaseException:
             kept.discard()
             raise

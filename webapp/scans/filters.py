@@ -116,7 +116,7 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         return narrowed if self.form.cleaned_data.get("volume") else narrowed.leading_for(self._user())
 
     def filter_volume(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """Newest first is the order of their places, see `webapp/volumes/receiving.py`."""
+        """Newest first is the order of their places, see `webapp/volumes/documents.py`."""
         key = asked_id(value, self._user())
         return queryset.filter(volume=key) if key else queryset.none()
 

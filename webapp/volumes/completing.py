@@ -17,9 +17,10 @@ from webapp.scans import storage
 from webapp.scans.modality import facts_for
 from webapp.scans.models import Scan
 from webapp.scans.owner import Also, Owner
+from webapp.volumes.documents import facts_of, told
+from webapp.volumes.keeping import Kept
 from webapp.volumes.leads import middle_of
 from webapp.volumes.models import Volume
-from webapp.volumes.receiving import Kept, facts_of, told
 
 
 def complete(
