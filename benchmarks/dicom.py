@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.errors import BenchmarkError
     from benchmarks.report import Report
     from benchmarks.stack import own_stack
-    from operations.stack.up import manage
+    from operations.stack.managing import manage
 
     if not (shutil.which("storescu") and shutil.which("storescp")):
         raise BenchmarkError("dcmtk is needed (Debian: dcmtk).")

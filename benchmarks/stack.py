@@ -22,8 +22,8 @@ from operations.processes import GuardedProcess, wait_until
 from operations.stack import webapp
 from operations.stack.database import OwnDatabase
 from operations.stack.folder import DataFolder, read_state
+from operations.stack.managing import running_environment
 from operations.stack.ports import free_ports
-from operations.stack.up import running_environment
 from serving.keys import InferenceKey
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -21,7 +21,7 @@ from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
 from operations.errors import OperationsError
 from operations.processes import last_lines
 from operations.stack.folder import DataFolder, all_ready, read_state, running_state
-from operations.stack.up import running_environment
+from operations.stack.managing import running_environment
 from tests.services import MODEL_STORE, engines
 
 ROOT = Path(__file__).parents[1]

@@ -24,7 +24,7 @@ from benchmarks.resilience.clients import REQUEST_TIMEOUT_S, Account, Sent, dige
 from benchmarks.resilience.subject import Subject
 from benchmarks.stack import ROOT, environment_without
 from operations.stack.database import DATABASE
-from operations.stack.up import running_environment
+from operations.stack.managing import running_environment
 
 DRAIN_TIMEOUT_S = 300.0
 POLL_S = 0.5

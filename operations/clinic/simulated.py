@@ -124,7 +124,7 @@ def _stack(data: DataFolder, port: int) -> dict[str, Any]:
 def _manage(data: DataFolder, state: dict[str, Any], *arguments: str) -> str:
     """The output of the web app's management command. Raises OperationsError."""
     from operations.stack import webapp
-    from operations.stack.up import running_environment
+    from operations.stack.managing import running_environment
 
     ran = subprocess.run(
         webapp.django(COMMAND, *arguments),

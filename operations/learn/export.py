@@ -61,7 +61,7 @@ def add_export_arguments(actions: Any) -> None:
 
 def export(arguments: argparse.Namespace) -> int:
     """Run the web app's management command in a running stack."""
-    from operations.stack.up import manage
+    from operations.stack.managing import manage
 
     values = {
         "--model": arguments.model,

@@ -53,7 +53,7 @@ def add_run_arguments(actions: Any) -> None:
 def run(arguments: argparse.Namespace) -> NoReturn:
     """Become the web app's management command in a running stack, so that Ctrl-C reaches it and it ends in order."""
     from operations.stack import webapp
-    from operations.stack.up import running_environment
+    from operations.stack.managing import running_environment
 
     words = ["--seed", str(arguments.seed)]
     words += ["--model", arguments.model] if arguments.model else []
@@ -78,7 +78,7 @@ def stop(arguments: argparse.Namespace) -> int:
 
 
 def _manage(arguments: argparse.Namespace, *words: str) -> int:
-    from operations.stack.up import manage
+    from operations.stack.managing import manage
 
     data = DataFolder(arguments.data_dir)
     return manage(data, running_state(data), ["learning_run", *words])

@@ -157,6 +157,6 @@ def _step(step: str, words: list[str]) -> int:
 
 def _web_app(data: DataFolder, state: dict[str, object], words: list[str]) -> bool:
     """Run a management command of the web app; returns whether it succeeded."""
-    from operations.stack.up import manage
+    from operations.stack.managing import manage
 
     return manage(data, state, words) == 0

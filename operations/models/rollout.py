@@ -102,7 +102,7 @@ def refuse_if_tried(data: DataFolder, name: str, version: str) -> None:
     In a container of the model server alone, which knows no database, it can't be told; the web app then notices that the
     version is gone.
     """
-    from operations.stack.up import manage
+    from operations.stack.managing import manage
 
     if not data.mongodb_address.exists():
         return
@@ -111,7 +111,7 @@ def refuse_if_tried(data: DataFolder, name: str, version: str) -> None:
 
 
 def _manage(arguments: argparse.Namespace, words: list[str]) -> int:
-    from operations.stack.up import manage
+    from operations.stack.managing import manage
 
     data = DataFolder(arguments.data_dir)
     return manage(data, running_state(data), ["rollout", *words])

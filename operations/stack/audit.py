@@ -85,7 +85,7 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
 
 def audit(arguments: argparse.Namespace) -> int:
     """Check the audit records of a running stack, or print them or their head."""
-    from operations.stack.up import manage
+    from operations.stack.managing import manage
 
     data = DataFolder(arguments.data_dir)
     if arguments.command_of_audit == "head":

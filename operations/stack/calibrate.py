@@ -28,7 +28,7 @@ def add_calibrate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def calibrate(arguments: argparse.Namespace) -> int:
     """Run the web app's management command in a running stack."""
-    from operations.stack.up import manage
+    from operations.stack.managing import manage
 
     data = DataFolder(arguments.data_dir)
     options = [option for option in ACTIONS if getattr(arguments, option[2:].replace("-", "_"))]

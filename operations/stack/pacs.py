@@ -18,7 +18,7 @@ def add_pacs_arguments(parser: argparse.ArgumentParser) -> None:
 
 def pacs(arguments: argparse.Namespace) -> int:
     """Run the web app's management command in a running stack."""
-    from operations.stack.up import manage
+    from operations.stack.managing import manage
 
     data = DataFolder(arguments.data_dir)
     named = [arguments.name] if arguments.action == "echo" else []

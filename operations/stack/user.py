@@ -44,7 +44,7 @@ def add_user_arguments(parser: argparse.ArgumentParser) -> None:
 
 def user(arguments: argparse.Namespace) -> int:
     """Make or change an account in a running stack."""
-    from operations.stack.up import manage
+    from operations.stack.managing import manage
 
     data = DataFolder(arguments.data_dir)
     if arguments.action != "create":

@@ -33,7 +33,7 @@ NOT_RUN = {
     "web": set[str](),
     "model-server": {
         f"operations.{name}"
-        for name in ("mongodb", "stack.database", "stack.services", "stack.up", "stack.webapp")
+        for name in ("mongodb", "stack.database", "stack.managing", "stack.services", "stack.webapp")
     },
     "trainer": {"operations.mongodb", "operations.stack.services", "operations.stack.up"},
 }

@@ -82,7 +82,7 @@ def test_a_version_that_is_tried_is_not_retired(tmp_path: Path, monkeypatch: pyt
     def manage(data: Any, state: Any, words: list[str]) -> int:
         return int(words == ["rollout", "running", NAME, VERSION])
 
-    monkeypatch.setattr("operations.stack.up.manage", manage)
+    monkeypatch.setattr("operations.stack.managing.manage", manage)
     monkeypatch.setattr(rollout, "running_state", lambda data: {})
     data = rollout.DataFolder(tmp_path)
     rollout.refuse_if_tried(data, NAME, VERSION)  # there is no database to ask
