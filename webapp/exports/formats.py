@@ -18,7 +18,7 @@ from webapp.annotations.shapes import shape_of
 from webapp.core import modalities
 from webapp.exports.burnt_in import LeftOut
 from webapp.exports.categories import category_numbers
-from webapp.exports.records import Record
+from webapp.exports.records import Record, Shape
 from webapp.scans.details import DETAILS, Detail
 from webapp.scans.findings import kinds_found
 
@@ -231,60 +231,65 @@ def coco(records: Sequence[Record]) -> str:
     left_out = 0
     for image, record in enumerate(records, start=1):
         for shape in record.shapes:
-            outline = outline_of(shape.selector)
-            pieces, size = ([], 0.0) if outline is None else enclosed(outline)
-            if not pieces:
+            covered = _covered(shape, record)
+            if covered is None:
                 left_out += 1
                 continue
-            (left, top), (right, bottom) = (
-                ends(np.vstack(pieces), axis=0).tolist() for ends in (np.min, np.max)
-            )
+            category = categories[shape.label or UNLABELLED]
             annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image,
-                    "category_id": categories[shape.label or UNLABELLED],
-                    "bbox": [left, top, round(right - left, DECIMALS), round(bottom - top, DECIMALS)],
-                    "segmentation": [piece.ravel().tolist() for piece in pieces],
-                    "area": size,
-                    "iscrowd": 0,
-                    "attributes": {
-                        "reader": shape.reader,
-                        "shape": shape_of(shape.selector),
-                        "square_mm": square_mm(size, record.scan),
-                    },
-                }
+                {"id": len(annotations) + 1, "image_id": image, "category_id": category, **covered}
             )
-    images = [
-        {
-            "id": image,
-            "file_name": f"images/{record.file_name}",
-            "width": record.scan.width,
-            "height": record.scan.height,
-            "modality": modalities.of_scan(record.scan.modality).name,
-            "fields": record.scan.fields or {},
-            "patient": record.patient,
-            "micrometres_x": record.scan.micrometres_x,
-            "micrometres_y": record.scan.micrometres_y,
-            "volume": record.volume,
-            "place": record.scan.place if record.volume else None,
-            "final_label": record.final.label if record.final else "",
-            "verified_label": record.verified_label,
-            "model_state": record.scan.state or "",
-            "model_answer": record.scan.answer.text,
-            "model_findings": record.scan.findings,
-        }
-        for image, record in enumerate(records, start=1)
-    ]
     return _json(
         {
             "info": {"description": NOTICE, "shapes_left_out": left_out},
             "licenses": [],
-            "images": images,
+            "images": [{"id": image, **_image(record)} for image, record in enumerate(records, start=1)],
             "categories": [{"id": number, "name": name} for name, number in categories.items()],
             "annotations": annotations,
         }
     )
+
+
+def _covered(shape: Shape, record: Record) -> dict[str, Any] | None:
+    """What COCO says of what a shape covers; None for one that covers nothing."""
+    outline = outline_of(shape.selector)
+    pieces, size = ([], 0.0) if outline is None else enclosed(outline)
+    if not pieces:
+        return None
+    (left, top), (right, bottom) = (ends(np.vstack(pieces), axis=0).tolist() for ends in (np.min, np.max))
+    return {
+        "bbox": [left, top, round(right - left, DECIMALS), round(bottom - top, DECIMALS)],
+        "segmentation": [piece.ravel().tolist() for piece in pieces],
+        "area": size,
+        "iscrowd": 0,
+        "attributes": {
+            "reader": shape.reader,
+            "shape": shape_of(shape.selector),
+            "square_mm": square_mm(size, record.scan),
+        },
+    }
+
+
+def _image(record: Record) -> dict[str, Any]:
+    """What COCO says of a picture."""
+    scan = record.scan
+    return {
+        "file_name": f"images/{record.file_name}",
+        "width": scan.width,
+        "height": scan.height,
+        "modality": modalities.of_scan(scan.modality).name,
+        "fields": scan.fields or {},
+        "patient": record.patient,
+        "micrometres_x": scan.micrometres_x,
+        "micrometres_y": scan.micrometres_y,
+        "volume": record.volume,
+        "place": scan.place if record.volume else None,
+        "final_label": record.final.label if record.final else "",
+        "verified_label": record.verified_label,
+        "model_state": scan.state or "",
+        "model_answer": scan.answer.text,
+        "model_findings": scan.findings,
+    }
 
 
 def annotation_page(records: Sequence[Record]) -> str:

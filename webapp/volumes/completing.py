@@ -10,14 +10,14 @@ from bson import ObjectId
 from imaging.volume import ExaminedVolume
 from webapp.audit.models import Action
 from webapp.audit.recording import Change, record, record_each
-from webapp.core import clock, request_id
+from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import replace_origin
 from webapp.scans import storage
 from webapp.scans.modality import facts_for
 from webapp.scans.models import Scan
 from webapp.scans.owner import Also, Owner
-from webapp.volumes.documents import facts_of, told
+from webapp.volumes.documents import facts_of, new_scan, told
 from webapp.volumes.keeping import Kept
 from webapp.volumes.leads import middle_of
 from webapp.volumes.models import Volume
@@ -52,46 +52,26 @@ def complete(
                 volume=volume, place=place, sha256=sha256, in_the_middle=True if place == middle else None
             )
         new = Scan.objects.bulk_create(
-            Scan(
-                user=owner.user,
-                clinic=owner.clinic,
-                received_from=owner.sender,
-                received_at=owner.received,
+            new_scan(
+                owner,
+                examined,
+                kept,
+                place,
                 sha256=sha256,
-                image_name=name,
-                **kept.deep_of(place),
-                width=examined.width,
-                height=examined.height,
                 **facts,
                 volume=volume,
-                place=place,
                 in_the_middle=True if place == middle else None,
                 follows=True if has_lead or place != middle else None,
                 volume_readers=_readers_of(there.values()),
                 timestamp=volume.timestamp,
                 next_attempt_at=now,
                 claimed_until=now,
-                request_id=request_id.current(),
             )
-            for place, name in kept.names.items()
+            for place in kept.names
             if place not in there
         )
         after = {scan.pk: scan for scan in Scan.objects.filter(volume=volume)}
-        changes = [Change(key, scan, after[key]) for key, scan in before.items() if key in after]
-        record(
-            Action.SCAN_UPLOAD,
-            owner.actor,
-            "volume",
-            scan_id=next(iter(after)),
-            before=was,
-            after=Volume.objects.get(pk=volume.pk),
-        )
-        record_each(
-            Action.SCAN_UPLOAD,
-            owner.actor,
-            "scan",
-            [*changes, *(Change(scan.pk, after=after[scan.pk]) for scan in new)],
-        )
+        _record(owner, was, before, after, [scan.pk for scan in new])
         stands = next(scan for scan in after.values() if scan.in_the_middle)
         replace_origin(examined.origin, stands, owner.actor)
         also(stands)
@@ -100,6 +80,22 @@ def complete(
     stands = all_or_nothing(write)
     storage.delete(*gone)
     return stands
+
+
+def _record(
+    owner: Owner,
+    was: Volume | None,
+    before: Mapping[ObjectId, Scan],
+    after: Mapping[ObjectId, Scan],
+    new: Iterable[ObjectId],
+) -> None:
+    """Tell the audit of the volume and its scans, as they were and as they are; for the transaction that changes them."""
+    scan = next(iter(after.values()))
+    volume = Volume.objects.get(pk=scan.volume_id)
+    record(Action.SCAN_UPLOAD, owner.actor, "volume", scan_id=scan.pk, before=was, after=volume)
+    changes = [Change(key, old, after[key]) for key, old in before.items() if key in after]
+    changes += [Change(key, after=after[key]) for key in new]
+    record_each(Action.SCAN_UPLOAD, owner.actor, "scan", changes)
 
 
 def _volume(there: Iterable[Scan], values: Mapping[str, Any]) -> tuple[Volume, Volume | None]:

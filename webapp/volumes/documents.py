@@ -48,28 +48,22 @@ def create(
             **told(examined, kept),
         )
         scans = Scan.objects.bulk_create(
-            Scan(
+            new_scan(
+                owner,
+                examined,
+                kept,
+                place,
                 pk=ids[place],
-                user=owner.user,
-                clinic=owner.clinic,
-                received_from=owner.sender,
-                received_at=owner.received,
                 sha256=sha256,
-                image_name=name,
-                **kept.deep_of(place),
-                width=examined.width,
-                height=examined.height,
                 **said,
                 volume=volume,
-                place=place,
                 in_the_middle=True if place == middle else None,
                 follows=None if place == middle else True,
                 timestamp=now,
                 next_attempt_at=now,
                 claimed_until=now + FIRST_CLAIM if place in kept.asked else now,
-                request_id=request_id.current(),
             )
-            for place, name in kept.names.items()
+            for place in kept.names
         )
         record(Action.SCAN_UPLOAD, owner.actor, "volume", scan_id=ids[middle], after=volume)
         record_each(Action.SCAN_UPLOAD, owner.actor, "scan", [Change(scan.pk, after=scan) for scan in scans])
@@ -113,6 +107,23 @@ def give_back(known: Scan, user: User, kept: Kept) -> list[Scan]:
         *(kept.deep_of(place)["deep_name"] for place in gone),
     )
     return scans
+
+
+def new_scan(owner: Owner, examined: ExaminedVolume, kept: Kept, place: int, **fields: Any) -> Scan:
+    """The document of the B-scan at a place, not stored yet; `fields` are those that its volume decides."""
+    return Scan(
+        user=owner.user,
+        clinic=owner.clinic,
+        received_from=owner.sender,
+        received_at=owner.received,
+        image_name=kept.names[place],
+        **kept.deep_of(place),
+        width=examined.width,
+        height=examined.height,
+        place=place,
+        request_id=request_id.current(),
+        **fields,
+    )
 
 
 def facts_of(examined: ExaminedVolume, owner: Owner) -> dict[str, Any]:
