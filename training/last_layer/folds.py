@@ -62,16 +62,15 @@ def answers(
     numbers = _dealt(examples.targets, groups, folds, seed)
     with torch.no_grad():
         inputs = pool(examples.maps)
-    logits = torch.zeros(len(inputs), 0)
+    logits: dict[int, torch.Tensor] = {}
     for number in tqdm(range(folds), "folds", unit="fold", leave=False, disable=None):
         out, held = numbers == number, numbers == (number + 1) % folds
         layer = fit(_part(examples, ~(out | held)))
         own = inputs @ layer.weight.T + layer.bias
         temperature = fit_temperature(Outputs(own[held], examples.targets[held]))
-        if not logits.shape[1]:
-            logits = torch.zeros_like(own)
-        logits[out] = own[out] / temperature
-    return Outputs(logits, examples.targets)
+        for place in torch.nonzero(out).flatten().tolist():
+            logits[place] = own[place] / temperature
+    return Outputs(torch.stack([logits[place] for place in range(len(inputs))]), examples.targets)
 
 
 def table(figures: dict[str, Any]) -> str:

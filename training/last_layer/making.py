@@ -63,7 +63,10 @@ class Order:
 
 def make(order: Order) -> ModelCard:
     """Fit layer and temperature, measure on the val split, write weights and card into `order.out`; returns the card."""
-    return _from_model(order, order.model) if order.model else _from_architecture(order)
+    card = _from_model(order, order.model) if order.model else _from_architecture(order)
+    if not order.folds:
+        (order.out / FOLDS_NAME).unlink(missing_ok=True)  # of a model that was there before
+    return card
 
 
 def _from_model(order: Order, folder: Path) -> ModelCard:
@@ -116,10 +119,9 @@ def _from_architecture(order: Order) -> ModelCard:
     started = {"pretrained_file": export.describe_weights(file)} if file is not None else {}
     networks.refuse_unservable(network, recipe)
     spec = networks.input_spec(network, recipe.size, recipe.resize)
-    if order.folds:
-        _measure_folds(order, network, spec, labels, scans, recipe.seed)
+    figures = _measure_folds(order, network, spec, labels, scans, recipe.seed) if order.folds else None
     temperature, metrics = _fit(order, network, spec, labels, scans)
-    return export.save_model(
+    card = export.save_model(
         order.out,
         network,
         name=order.name,
@@ -133,6 +135,9 @@ def _from_architecture(order: Order) -> ModelCard:
         limits=LIMITS,
         made_with={"command": order.command, "recipe": _kept(recipe), **export.environment(), **started},
     )
+    if figures is not None:
+        export.replace_file(order.out / FOLDS_NAME, json.dumps(figures, indent=2).encode())
+    return card
 
 
 def _fit(
@@ -154,15 +159,14 @@ def _fit(
 
 def _measure_folds(
     order: Order, network: nn.Module, spec: InputSpec, labels: Sequence[str], scans: Sequence[Scan], seed: int
-) -> None:
-    """Print how good such layers are on patients that they have not seen, and write it beside the model."""
+) -> dict[str, Any]:
+    """Print how good such layers are on patients that they have not seen, and return it."""
     used = [scan for scan in scans if scan.split in ("train", "val")]
     examples = _examples(order, network, spec, labels, used)
     fit = _fitting(order, network, labels)
     figures = folds.measure(examples, _pool_of(network), fit, used, labels, order.folds, seed)
     print(folds.table(figures))
-    order.out.mkdir(parents=True, exist_ok=True)
-    export.replace_file(order.out / FOLDS_NAME, json.dumps(figures, indent=2).encode())
+    return figures
 
 
 def _examples(

@@ -88,6 +88,8 @@ def test_folds_measure_such_layers_on_patients_who_were_left_out(
     assert (figures["folds"], figures["scans"]) == (3, COUNTS["train"] + COUNTS["val"])
     assert list(figures["sources"]) == ["simulator"]
     assert "by chance" in capsys.readouterr().out
+    from_network(data, tmp_path / "model", pretrained, "--overwrite")
+    assert not (tmp_path / "model" / "folds.json").exists(), "they were those of the model before"
     with pytest.raises(DataError, match="--folds takes 3 or more, not 2"):
         from_network(data, tmp_path / "other", pretrained, "--folds", 2)
     with pytest.raises(DataError, match="--folds is for --arch"):
