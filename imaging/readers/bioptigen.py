@@ -100,8 +100,6 @@ def examine_given(content: bytes, known: Format, given: Given) -> ExaminedVolume
     }
     if len(gaps) == count:
         raise TruncatedImage("The Bioptigen file ends before its first frame does.")
-    is_raster = header.whole("SCANTYPE") == RASTER and count > 1
-    across = header.numbers.get("AZSCANLENGTH") or header.numbers.get("SCANLENGTH", 0)
     return ExaminedVolume(
         media_type=known.media_type,
         format_name=known.name,
@@ -114,17 +112,24 @@ def examine_given(content: bytes, known: Format, given: Given) -> ExaminedVolume
             lambda place: _words(content, frames[first + place][0], width, height),
             [place for place in range(count) if place not in gaps],
         ),
-        spacing=Spacing(
-            x=micrometres(across / width),
-            z=micrometres(header.numbers.get("SCANDEPTH", 0) / height),
-            between=micrometres(header.numbers.get("ELSCANLENGTH", 0) / count) if is_raster else None,
-        ),
+        spacing=_spacing(header, width, height, count),
         places=(None,) * count,
         names=tuple(f"frame {first + place + 1}" for place in range(count)),
         gaps=gaps,
         # Eye and patient are nowhere in the file.
         identity=Identity(acquired=header.acquired, device="Bioptigen"),
         pattern=PATTERNS.get(header.whole("SCANTYPE"), ""),
+    )
+
+
+def _spacing(header: _Read, width: int, height: int, count: int) -> Spacing:
+    """How far pixels and, in a raster, B-scans lie apart, by the lengths of the whole scan in the header."""
+    is_raster = header.whole("SCANTYPE") == RASTER and count > 1
+    across = header.numbers.get("AZSCANLENGTH") or header.numbers.get("SCANLENGTH", 0)
+    return Spacing(
+        x=micrometres(across / width),
+        z=micrometres(header.numbers.get("SCANDEPTH", 0) / height),
+        between=micrometres(header.numbers.get("ELSCANLENGTH", 0) / count) if is_raster else None,
     )
 
 

@@ -110,11 +110,7 @@ def record(
     """
 
     def write() -> Review:
-        now = Scan.objects.get(pk=scan.pk)
-        if of_volume and now.follows:
-            if not now.hides_answer_from(reader):
-                raise LeadMoved
-            now = now.together().leading().get()
+        now = _meant(scan, reader, of_volume)
         # Inside the transaction, which changes the scan: a prediction that arrives meanwhile makes it start again.
         if seen and seen != prediction_of(now):
             raise PredictionChanged(seen, prediction_of(now))
@@ -156,6 +152,16 @@ def record(
     instruments.REVIEWS.labels(review.verdict, scan.model_name, review.model_version).inc()
     scan.refresh_from_db()
     return review
+
+
+def _meant(scan: Scan, reader: User, of_volume: bool) -> Scan:
+    """The scan that the verdict is on, as it is now."""
+    now = Scan.objects.get(pk=scan.pk)
+    if not of_volume or not now.follows:
+        return now
+    if not now.hides_answer_from(reader):
+        raise LeadMoved
+    return now.together().leading().get()
 
 
 def _update_readings(scan: Scan) -> None:
