@@ -7,7 +7,7 @@ from playwright.sync_api import Route, expect
 
 from tests.e2e.page.browser import Clinic, other_label
 from tests.e2e.page.conftest import Visitor
-from tests.e2e.page.verdicts import disagree_halfway, verdict_panel, verdicts_given
+from tests.e2e.page.verdicts import disagree_halfway, verdict_panel, verdicts_given, verdicts_recorded
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -60,7 +60,7 @@ def test_a_verdict_without_a_network_is_kept_and_sent_in_words(enter: Visitor, c
     window.context.set_offline(False)
     expect(verdict).to_contain_text("Sent at")
     expect(verdict).not_to_contain_text("Not sent yet")
-    assert [said for said, *_ in verdicts_given(clinic, "clara", scan)] == ["agree"]
+    assert [said for said, *_ in verdicts_recorded(clinic, "clara", scan)] == ["agree"]
 
 
 def test_a_verdict_whose_window_was_closed_is_sent_from_anywhere_and_says_so(
@@ -79,7 +79,7 @@ def test_a_verdict_whose_window_was_closed_is_sent_from_anywhere_and_says_so(
     window.open()
 
     expect(window.page.get_by_role("alert").filter(has_text="was sent at")).to_be_visible()
-    assert verdicts_given(clinic, "clara", scan) == [("disagree", other_label(scan), "kept")]
+    assert verdicts_recorded(clinic, "clara", scan) == [("disagree", other_label(scan), "kept")]
     window.page.get_by_role("link", name="Look at the scan").click()
     expect(verdict_panel(window)).to_contain_text("You disagree")
 
@@ -112,7 +112,7 @@ def test_a_kept_verdict_on_an_answer_that_has_changed_reaches_its_reader(
     expect(verdict.get_by_label("Comment (optional)")).to_have_value("not that one")
     window.page.keyboard.press("Enter")
     expect(verdict).to_contain_text("You agree")
-    assert verdicts_given(clinic, "clara", scan) == [("agree", other_label(scan), "not that one")]
+    assert verdicts_recorded(clinic, "clara", scan) == [("agree", other_label(scan), "not that one")]
 
 
 def test_a_kept_verdict_replaces_none_that_was_given_elsewhere_meanwhile(
@@ -132,7 +132,7 @@ def test_a_kept_verdict_replaces_none_that_was_given_elsewhere_meanwhile(
 
     expect(verdict_panel(window)).to_contain_text("You have meanwhile given another verdict")
     expect(verdict_panel(window).get_by_role("radio", name="Agree", exact=True)).to_be_checked()
-    assert verdicts_given(clinic, "clara", scan) == [("unsure", "", "on the other computer")]
+    assert verdicts_recorded(clinic, "clara", scan) == [("unsure", "", "on the other computer")]
 
 
 def test_a_verdict_that_the_server_does_not_answer_is_kept_in_words_and_can_be_left(
@@ -192,7 +192,7 @@ def test_a_verdict_that_waits_is_not_sent_in_the_name_of_who_signs_in_next(
     window.known_as("clara").open()
     expect(window.page.get_by_role("alert").filter(has_text="was sent at")).to_be_visible()
     assert verdicts_given(clinic, "colin", scan) == []
-    assert verdicts_given(clinic, "clara", scan) == [("disagree", other_label(scan), "said by clara")]
+    assert verdicts_recorded(clinic, "clara", scan) == [("disagree", other_label(scan), "said by clara")]
 
 
 def test_a_verdict_whose_answer_was_lost_is_recorded_once(enter: Visitor, clinic: Clinic) -> None:
@@ -213,5 +213,5 @@ def test_a_verdict_whose_answer_was_lost_is_recorded_once(enter: Visitor, clinic
     window.page.keyboard.press("Enter")
 
     expect(verdict_panel(window)).to_contain_text("Sent at")
-    assert [said for said, *_ in verdicts_given(clinic, "clara", scan)] == ["agree"]
+    assert [said for said, *_ in verdicts_recorded(clinic, "clara", scan)] == ["agree"]
     assert len(tries) == 1

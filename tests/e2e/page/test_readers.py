@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.page.browser import Clinic, Visit, other_label, simulated
 from tests.e2e.page.conftest import Visitor
-from tests.e2e.page.verdicts import disagree
+from tests.e2e.page.verdicts import disagree, own_verdict
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -60,7 +60,7 @@ def test_a_blind_reading_hides_the_answer_until_the_reader_has_said_what_it_is(
     window.page.keyboard.press("Control+Enter")
 
     expect(window.page.get_by_test_id("answer")).to_be_visible()
-    own = clinic.get("blanche", f"scans/{scan['id']}/reading/")["own"]
+    own = own_verdict(clinic, "blanche", scan["id"])
     assert (own["blind"], own["verdict"], own["label"]) == (True, "agree", scan["prediction"])
 
     # A verdict given after the answer was shown is listed beside the blind one.

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.page.browser import Clinic, other_label
 from tests.e2e.page.conftest import Visitor
-from tests.e2e.page.verdicts import disagree
+from tests.e2e.page.verdicts import disagree, own_verdict
 from webapp.core import numbers
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -105,8 +105,8 @@ def test_disagreeing_asks_for_the_right_label_and_a_reason(enter: Visitor, clini
     disagree(window, other_label(scan), "no fluid below the retina")
 
     expect(verdict).to_contain_text("You disagree")
-    reading = clinic.get("clara", f"scans/{scan['id']}/reading/")
-    assert (reading["own"]["verdict"], reading["own"]["comment"]) == ("disagree", "no fluid below the retina")
+    own = own_verdict(clinic, "clara", scan["id"])
+    assert (own["verdict"], own["comment"]) == ("disagree", "no fluid below the retina")
 
 
 def test_an_answer_that_changes_before_the_click_is_shown_and_asked_about_again(
@@ -129,7 +129,7 @@ def test_an_answer_that_changes_before_the_click_is_shown_and_asked_about_again(
     verdict.get_by_text("Agree", exact=True).click()
     verdict.get_by_role("button", name="Give verdict").click()
     expect(verdict).to_contain_text("You agree")
-    own = clinic.get("clara", f"scans/{scan['id']}/reading/")["own"]
+    own = own_verdict(clinic, "clara", scan["id"])
     assert (own["label"], own["model_version"]) == (newer, "9.9.9")
 
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, expect
 from tests.e2e.page.answers import ANSWERS, NEAREST, PROBABILITIES
 from tests.e2e.page.browser import Clinic, Visit, simulated, violations
 from tests.e2e.page.conftest import Visitor
+from tests.e2e.page.verdicts import own_verdict
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -54,7 +55,7 @@ def read(window: Visit, answered: Answered, kind: str) -> Locator:
 
 def own(clinic: Clinic, name: str, scan: str) -> tuple[str, str]:
     """Verdict and label of somebody's own reading."""
-    given = clinic.get(name, f"scans/{scan}/reading/")["own"]
+    given = own_verdict(clinic, name, scan)
     return given["verdict"], given["label"]
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.e2e.page.browser import Clinic, Visit, violations
 from tests.e2e.page.conftest import Visitor
+from tests.e2e.page.verdicts import own_verdict
 from tests.waiting import wait_for
 from training.simulator import simulate
 
@@ -214,8 +215,7 @@ def test_one_verdict_is_on_the_volume_and_opens_it_for_its_reader(
         give.click()
 
     expect(verdict).to_contain_text("You are unsure")
-    own = clinic.get("colin", f"scans/{volume['lead']}/reading/")["own"]
-    assert own["verdict"] == "unsure"
+    assert own_verdict(clinic, "colin", volume["lead"])["verdict"] == "unsure"
     expect_place(window, 1)
 
 

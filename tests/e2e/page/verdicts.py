@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.page.browser import Clinic, Visit
+from tests.waiting import wait_for
 
 QUESTION = "You have not given your verdict"
 
@@ -20,6 +21,18 @@ def verdicts_given(clinic: Clinic, name: str, scan: dict[str, Any]) -> list[tupl
     """Every verdict of a reader on a scan, newest first."""
     said = clinic.get(name, f"scans/{scan['id']}/reviews/")
     return [(review["verdict"], review["label"], review["comment"]) for review in said if review["mine"]]
+
+
+def verdicts_recorded(clinic: Clinic, name: str, scan: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The same once there is one: the page shows a verdict that a busy server could not take at once, too."""
+    return wait_for(lambda: verdicts_given(clinic, name, scan), what="the verdict on the server")
+
+
+def own_verdict(clinic: Clinic, name: str, scan: str) -> dict[str, Any]:
+    """A reader's own verdict on the scan with that id, once the server has it."""
+    path = f"scans/{scan}/reading/"
+    found: dict[str, Any] = wait_for(lambda: clinic.get(name, path)["own"], what="the verdict on the server")
+    return found
 
 
 def question(window: Visit) -> Locator:
