@@ -1,4 +1,4 @@
-import { type RefCallback, useCallback, useEffect, useMemo, useState } from "react";
+import { type RefCallback, useCallback, useEffect, useLayoutEffect, useMemo, useState } from "react";
 
 import { useModality } from "../api/options";
 import { usePicture } from "../api/pictures";
@@ -34,11 +34,10 @@ interface ShownPicture extends PictureView {
   ref: RefCallback<HTMLDivElement>;
 }
 
-/** Both functions must be stable: a new one makes a new canvas. */
 interface Listeners {
-  /** Called with a new canvas, to add layers; returns what is called before the canvas is destroyed. */
+  /** Called with the canvas, to add layers; returns what takes them away. A new function is called with the same canvas. */
   onMade?: (canvas: PictureCanvas) => () => void;
-  /** The view has moved or zoomed. */
+  /** The view has moved or zoomed. It must be stable: a new one makes a new canvas, which forgets zoom and window. */
   onView?: (canvas: PictureCanvas) => void;
 }
 
@@ -82,15 +81,16 @@ export function usePictureCanvas(
       );
       setZoom(made.viewport.zoom());
       setCanvas(made);
-      const onGone = onMade?.(made);
       return () => {
-        onGone?.();
         made.destroy();
         setCanvas(null);
       };
     },
-    [width, height, onMade, onView],
+    [width, height, onView],
   );
+
+  // Before the canvas is destroyed, and apart from its making: who leafs on keeps the view, and draws on another scan.
+  useLayoutEffect(() => (canvas && onMade ? onMade(canvas) : undefined), [canvas, onMade]);
 
   useEffect(() => {
     if (!canvas || !image.data) return;

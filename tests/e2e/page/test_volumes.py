@@ -110,6 +110,7 @@ def test_with_ctrl_the_wheel_zooms_and_the_zoom_stays_from_one_b_scan_to_the_nex
     window.page.keyboard.press("PageDown")
 
     expect_place(window, 3)
+    expect_panel(window, 3)  # drawings and all else are those of the next one now
     expect(zoom).to_have_text(zoomed)
 
 

@@ -55,6 +55,7 @@ export class DrawingCanvas implements PointerUser {
     this.unsubscribe();
     this.canvas.user = null;
     this.drawing.pen = null;
+    this.layers.destroy();
   }
 
   /** The size of a pixel, in which calipers measure. */

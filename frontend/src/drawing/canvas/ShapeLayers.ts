@@ -43,6 +43,10 @@ export class ShapeLayers {
     stage.add(this.below, this.resting, this.inHand);
   }
 
+  destroy(): void {
+    for (const layer of [this.below, this.resting, this.inHand]) layer.destroy();
+  }
+
   /** Sets the size of a pixel, in which calipers measure. `showShapes` then draws all shapes anew. */
   setScale(scale: Scale): void {
     this.scale = scale;
