@@ -44,6 +44,26 @@ def add_last_layer_arguments(parser: argparse.ArgumentParser) -> None:
         "the val split; test is not used",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for weights and card")
+    _add_fitting_arguments(parser)
+    parser.add_argument(
+        "--size",
+        type=int,
+        metavar="PIXELS",
+        help=f"side of the input (default: that of --model, or {DEFAULT_SIZE})",
+    )
+    parser.add_argument(
+        "--resize",
+        choices=RESIZES,
+        default=STRETCH,
+        help="how --arch gets a square picture; a --model keeps its own way (default: %(default)s)",
+    )
+    parser.add_argument("--name", default="retina-oct", help="of the model of --arch (default: %(default)s)")
+    parser.add_argument("--version", help="of the new model (default: that of --model, or 0.0.1)")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for reduced scans")
+    parser.add_argument("--overwrite", action="store_true", help="replace the model in --out")
+
+
+def _add_fitting_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--penalty",
         type=float,
@@ -64,20 +84,6 @@ def add_last_layer_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --region: weight of the share of heat that lies beside it (default: %(default)g)",
     )
     parser.add_argument(
-        "--size",
-        type=int,
-        metavar="PIXELS",
-        help=f"side of the input (default: that of --model, or {DEFAULT_SIZE})",
-    )
-    parser.add_argument(
-        "--resize",
-        choices=RESIZES,
-        default=STRETCH,
-        help="how --arch gets a square picture; a --model keeps its own way (default: %(default)s)",
-    )
-    parser.add_argument("--name", default="retina-oct", help="of the model of --arch (default: %(default)s)")
-    parser.add_argument("--version", help="of the new model (default: that of --model, or 0.0.1)")
-    parser.add_argument(
         "--folds",
         type=int,
         default=0,
@@ -85,8 +91,6 @@ def add_last_layer_arguments(parser: argparse.ArgumentParser) -> None:
         help="for --arch: also fit N layers, each without a part of the patients of the train and val splits, and measure "
         "these on them (folds.json); for data of which one split is too small to judge by",
     )
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for reduced scans")
-    parser.add_argument("--overwrite", action="store_true", help="replace the model in --out")
 
 
 def last_layer(arguments: argparse.Namespace) -> int:

@@ -144,9 +144,7 @@ def _fit(
     order: Order, network: nn.Module, spec: InputSpec, labels: Sequence[str], scans: Sequence[Scan]
 ) -> tuple[float, dict[str, Any]]:
     """Give the network its last layer; returns the temperature and the metrics, both by the val split."""
-    last = classifier(network)
-    if not isinstance(last, nn.Linear) or last.bias is None:
-        raise DataError(f"{type(network).__name__} has no single linear last layer, which could be fitted")
+    last = _last_of(network)
     layer = _fitting(order, network, labels)(
         _examples(order, network, spec, labels, of_split(scans, "train"))
     )
@@ -157,10 +155,19 @@ def _fit(
     return temperature, without_none(compute_metrics(outputs, labels, temperature))
 
 
+def _last_of(network: nn.Module) -> nn.Linear:
+    """The layer to be fitted. Raises DataError for a network without a single linear one."""
+    last = classifier(network)
+    if not isinstance(last, nn.Linear) or last.bias is None:
+        raise DataError(f"{type(network).__name__} has no single linear last layer, which could be fitted")
+    return last
+
+
 def _measure_folds(
     order: Order, network: nn.Module, spec: InputSpec, labels: Sequence[str], scans: Sequence[Scan], seed: int
 ) -> dict[str, Any]:
     """Print how good such layers are on patients that they have not seen, and return it."""
+    _last_of(network)  # without one nothing can be measured, which takes long
     used = [scan for scan in scans if scan.split in ("train", "val")]
     examples = _examples(order, network, spec, labels, used)
     fit = _fitting(order, network, labels)
