@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.dicom import AE_TITLE, CLINIC, OURS, PATIENCE_S, SEED, SENDER, WAIT_S, write_instances
+from imaging.dicom.associating import associate
 
 if TYPE_CHECKING:
     from benchmarks.report import Report
@@ -109,7 +110,7 @@ class PatientSender:
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 30
         entity.add_requested_context(waiting[0].SOPClassUID, ExplicitVRLittleEndian)
         while waiting and time.monotonic() < self.ends:
-            association = entity.associate("127.0.0.1", self._port, ae_title=self._called)
+            association = associate(entity, "127.0.0.1", self._port, ae_title=self._called)
             while association.is_established and waiting:
                 if len(self.stored) >= self.allowed:
                     time.sleep(PACE_S)

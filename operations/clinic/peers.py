@@ -16,6 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, AllStoragePresentationContexts, _config, build_context, evt
 
+from imaging.dicom.associating import associate
+
 DEVICE, PACS, WORKLIST = "CLINICSIM", "SIMPACS", "SIMRIS"
 LOOPBACK = "127.0.0.1"
 TIMEOUT_S = 60
@@ -143,7 +145,7 @@ class Device:
         wanted.PatientID = wanted.PatientName = wanted.StudyInstanceUID = ""
         wanted.ScheduledProcedureStepSequence = [step]
         entity = self._entity(DEVICE, [build_context(WORKLIST_FIND)])
-        association = entity.associate(LOOPBACK, port, ae_title=WORKLIST)
+        association = associate(entity, LOOPBACK, port, ae_title=WORKLIST)
         if not association.is_established:
             return []
         try:
@@ -173,7 +175,7 @@ class Device:
         return entity
 
     def _associated(self, calling: str, contexts: list[Any]) -> Any:
-        return self._entity(calling, contexts).associate(LOOPBACK, self._port, ae_title=self._called)
+        return associate(self._entity(calling, contexts), LOOPBACK, self._port, ae_title=self._called)
 
 
 def store_by_web(url: str, key: str, instances: Sequence[Dataset]) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from imaging.dicom.associating import associate
 from imaging.dicom.results.instance import Written
 from webapp.pacs.models import Destination
 from webapp.pacs.network import ANSWER_S, CONNECT_S, Refused, Unreachable, tls
@@ -67,8 +68,8 @@ def _association(destination: Destination, kind: str) -> Iterator[Any]:
     options: dict[str, Any] = (
         {"tls_args": (tls(destination.name), destination.host)} if destination.tls else {}
     )
-    association = entity.associate(
-        destination.host, destination.port, ae_title=destination.ae_title, **options
+    association = associate(
+        entity, destination.host, destination.port, ae_title=destination.ae_title, **options
     )
     if association.is_rejected:
         raise Refused(

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.db.models import F
 from pymongo.errors import PyMongoError
 
+from imaging.dicom.associating import associate
 from webapp.core import clock
 from webapp.receiver import filing
 from webapp.receiver.commitment import COMMITMENT, SOP_INSTANCE_OF_ALL, Asked, report_on
@@ -125,7 +126,8 @@ def _deliver(report: CommitmentReport) -> None:
     entity.add_requested_context(COMMITMENT, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
     context = _tls()
     secured: dict[str, Any] = {"tls_args": (context, report.host)} if context else {}
-    association = entity.associate(
+    association = associate(
+        entity,
         report.host,
         sender.report_port,
         ae_title=sender.ae_title,

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from pydicom.dataset import Dataset
 
+from imaging.dicom.associating import associate
 from imaging.dicom.elements import sequence
 from imaging.dicom_identity import Identity, identity
 from imaging.errors import ImageError
@@ -85,7 +86,7 @@ def _find(asked: Worklist, study: str) -> list[Dataset]:
         TIMEOUT_S
     )
     entity.add_requested_context(MODALITY_WORKLIST)
-    association = entity.associate(asked.host, asked.port, ae_title=asked.ae_title)
+    association = associate(entity, asked.host, asked.port, ae_title=asked.ae_title)
     if not association.is_established:
         log.warning("The worklist lets nobody in")
         return []

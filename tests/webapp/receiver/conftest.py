@@ -15,6 +15,7 @@ from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 from pynetdicom import AE, DEFAULT_TRANSFER_SYNTAXES, build_context
 from pynetdicom.association import Association
 
+from imaging.dicom.associating import associate
 from tests.dicom_files import dataset
 from tests.volume_files import SERIES, STUDY, bscans
 from tests.waiting import wait_for
@@ -81,7 +82,7 @@ def associated(
     """An association with the receiver, which may have been refused."""
     entity = AE(ae_title=calling)
     entity.requested_contexts = [build_context(each, list(syntaxes)) for each in classes]
-    return entity.associate("127.0.0.1", receiver.port, ae_title=called)
+    return associate(entity, "127.0.0.1", receiver.port, ae_title=called)
 
 
 def send(receiver: Receiver, *instances: FileDataset, calling: str = DEVICE) -> list[int]:

@@ -13,6 +13,7 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance
 
+from imaging.dicom.associating import associate
 from tests.dicom_files import item
 from tests.services import free_ports
 from tests.waiting import wait_for
@@ -62,7 +63,7 @@ def ask(
     """Ask what of these is stored; `took` handles reports, and the association lasts until `waits` has one."""
     entity = AE(ae_title=DEVICE)
     entity.requested_contexts = [build_context(StorageCommitmentPushModel)]
-    association = entity.associate("127.0.0.1", receiver.port, ae_title=AE_TITLE, evt_handlers=took or [])
+    association = associate(entity, "127.0.0.1", receiver.port, ae_title=AE_TITLE, evt_handlers=took or [])
     asked = Dataset()
     asked.TransactionUID = generate_uid()
     asked.ReferencedSOPSequence = [

@@ -14,6 +14,7 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, evt
 from pynetdicom.sop_class import Verification
 
+from imaging.dicom.associating import associate
 from tests.waiting import wait_for
 from tests.webapp.receiver.conftest import AE_TITLE, DEVICE, Listen, associated, read_all, send, series
 from webapp.audit.models import Action, WaitingRecord
@@ -237,13 +238,13 @@ def test_tls_with_certificates_of_both_sides(
     entity.requested_contexts = [build_context(Verification)]
     silent = socket.create_connection(("127.0.0.1", receiver.port))  # holds up nobody
     try:
-        without = entity.associate(
-            "127.0.0.1", receiver.port, ae_title=AE_TITLE, tls_args=(ours, "localhost")
+        without = associate(
+            entity, "127.0.0.1", receiver.port, ae_title=AE_TITLE, tls_args=(ours, "localhost")
         )
         assert not without.is_established
         ours.load_cert_chain(*certificate)
-        association = entity.associate(
-            "127.0.0.1", receiver.port, ae_title=AE_TITLE, tls_args=(ours, "localhost")
+        association = associate(
+            entity, "127.0.0.1", receiver.port, ae_title=AE_TITLE, tls_args=(ours, "localhost")
         )
         assert association.send_c_echo().Status == 0
         association.release()
