@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import socketserver
 import ssl
 import struct
@@ -27,6 +28,9 @@ HOST = "localhost"
 GATEWAY_SECRET = "gateway-secret-of-the-test"
 GOOD, LIMITED, BROKEN = "Bearer good", "Bearer over-limit", "Bearer broken"
 IN_CANARY = "Bearer good, and in the canary's share"
+SENDS_MUCH = "Bearer good, and sends much"
+LARGE_RATE = 2
+"""Large bodies that pass in a second for a key."""
 PROGRAM = shutil.which("nginx")
 
 
@@ -39,7 +43,7 @@ class Echo(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path.startswith("/api/v1/hang-up/"):
+        if self.path.startswith("/api/v1/hang-up/") or self.path.endswith("?hang-up"):
             self.close_connection = True
             return
         if self.path == "/api/v1/internal/inference-key/":
@@ -61,6 +65,7 @@ class Echo(BaseHTTPRequestHandler):
         key = self.headers.get("Authorization", "")
         answers: dict[str, tuple[int, dict[str, str]]] = {
             GOOD: (204, {"X-Model-Authorization": "Bearer key-of-torchserve", "X-Model-Route": ""}),
+            SENDS_MUCH: (204, {"X-Model-Authorization": "Bearer key-of-torchserve", "X-Model-Route": ""}),
             IN_CANARY: (
                 204,
                 {"X-Model-Authorization": "Bearer key-of-torchserve", "X-Model-Route": "/2.0.0"},
@@ -94,6 +99,7 @@ class Gateway:
     web: int
     model_server: int
     tls: ssl.SSLContext
+    certificate: Path
     log: Path
 
     def ask(
@@ -110,6 +116,22 @@ class Gateway:
         given = {"Host": f"{host}:{self.https}"} | (headers or {})
         connection.request(method, path, body=body, headers=given)
         return connection.getresponse()
+
+    @contextmanager
+    def begin(self, **headers: str) -> Iterator[ssl.SSLSocket]:
+        """A connection over which the head of a direct call was sent, and no body."""
+        head = {"Host": f"{HOST}:{self.https}"} | headers
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        tls = ssl.create_default_context(cafile=self.certificate)
+        tls.maximum_version = (
+            ssl.TLSVersion.TLSv1_2
+        )  # so that there is nothing to read before an answer comes
+        with (
+            socket.create_connection((HOST, self.https), timeout=20) as plain,
+            tls.wrap_socket(plain, server_hostname=HOST) as secured,
+        ):
+            secured.sendall(f"POST /inference/retina-oct HTTP/1.1\r\n{lines}\r\n".encode())
+            yield secured
 
     def infer(self, path: str = "/inference/retina-oct", **headers: str) -> http.client.HTTPResponse:
         """Post an image."""
@@ -192,6 +214,9 @@ def running(folder: Path, names: str = "127.0.0.1", model_servers: str = "") -> 
         "@WEB@": f"127.0.0.1:{web}",
         "@MODEL_SERVER@": model_servers or f"127.0.0.1:{model_server}",
         "@GATEWAY_SECRET@": GATEWAY_SECRET,
+        "@LARGE_RATE@": str(60 * LARGE_RATE),
+        "@LARGER_RATE@": str(30 * LARGE_RATE),
+        "@LARGEST_RATE@": str(15 * LARGE_RATE),
         "listen 8080": f"listen 127.0.0.1:{plain}",
         "listen 8443": f"listen 127.0.0.1:{secure}",
         "/tmp/": f"{folder}/",
@@ -210,9 +235,10 @@ def running(folder: Path, names: str = "127.0.0.1", model_servers: str = "") -> 
     tested = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert tested.returncode == 0, tested.stderr
     subprocess.run(command, check=True)
-    tls = ssl.create_default_context(cafile=folder / "tls" / certificate.CERTIFICATE)
+    file = folder / "tls" / certificate.CERTIFICATE
+    tls = ssl.create_default_context(cafile=file)
     try:
-        yield Gateway(plain, secure, web, model_server, tls, folder / "access.log")
+        yield Gateway(plain, secure, web, model_server, tls, file, folder / "access.log")
     finally:
         subprocess.run([*command, "-s", "stop"], check=True)
         for server in behind:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from tests.deployment.nginx import (
     IN_CANARY,
     LIMITED,
     PROGRAM,
+    SENDS_MUCH,
     Dying,
     Echo,
     Gateway,
@@ -33,6 +36,9 @@ pytestmark = [
     pytest.mark.skipif(not PROGRAM and "CI" not in os.environ, reason="there is no nginx"),
     pytest.mark.xdist_group("gateway"),
 ]
+
+MANY = 60
+"""Large bodies at once: 30 of a key may wait, and two a second pass."""
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +165,13 @@ def test_what_stands_behind_is_away(gateway: Gateway) -> None:
     wait_for(lambda: line in gateway.log.read_text(), what="the line of the log")
 
 
+def test_what_should_take_a_large_upload_is_away(gateway: Gateway) -> None:
+    answer = gateway.ask("/api/v1/scans/?hang-up", method="POST", body=bytes(3_000_000))
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert json.load(answer)["error"]["code"] == "unavailable"
+
+
 def test_a_key_opens_predictions(gateway: Gateway) -> None:
     told = json.load(gateway.infer(Authorization=GOOD, Cookie="refresh=secret"))
 
@@ -236,10 +249,13 @@ def test_a_version_may_be_named(gateway: Gateway) -> None:
         (BROKEN, 503, "unavailable"),
     ],
 )
+@pytest.mark.parametrize("size", [5, 3_000_000], ids=["small", "larger than other requests may be"])
 def test_without_a_good_key_nothing_reaches_the_model_server(
-    gateway: Gateway, key: str, status: int, code: str
+    gateway: Gateway, key: str, status: int, code: str, size: int
 ) -> None:
-    answer = gateway.infer(Authorization=key)
+    answer = gateway.ask(
+        "/inference/retina-oct", method="POST", body=bytes(size), headers={"Authorization": key}
+    )
 
     assert answer.status == status
     assert json.load(answer)["error"]["code"] == code
@@ -307,3 +323,37 @@ def test_somebody_who_guesses_passwords_is_slowed_down(gateway: Gateway) -> None
 
     assert statuses[0] == 200
     assert statuses[-1] == 429
+
+
+@pytest.mark.parametrize("said", [{"Content-Length": "4000000"}, {"Transfer-Encoding": "chunked"}])
+def test_large_bodies_of_a_key_take_turns(gateway: Gateway, said: dict[str, str]) -> None:
+    """Where too many wait, one is refused before its body is sent; whatever else is asked is answered."""
+    with ExitStack() as open_ones:
+        begun = [
+            open_ones.enter_context(gateway.begin(Authorization=SENDS_MUCH, **said)) for _ in range(MANY)
+        ]
+        heard, _, _ = select.select(begun, [], [], 20)
+        refusal = http.client.HTTPResponse(heard[0])
+        refusal.begin()
+
+        assert refusal.status == 429
+        assert int(refusal.headers["Retry-After"]) > 0
+        assert json.load(refusal)["error"]["code"] == "too_many_requests"
+        assert json.load(gateway.infer(Authorization=SENDS_MUCH))["port"] == gateway.model_server
+        other = gateway.ask(
+            "/inference/retina-oct",
+            method="POST",
+            body=bytes(4_000_000),
+            headers={"Authorization": IN_CANARY},
+        )
+        assert json.load(other)["length"] == 4_000_000
+
+
+def test_bodies_below_four_megabytes_all_pass(gateway: Gateway) -> None:
+    bodies = [
+        gateway.ask(
+            "/inference/retina-oct", method="POST", body=bytes(3_999_999), headers={"Authorization": GOOD}
+        )
+        for _ in range(3)
+    ]
+    assert [json.load(answer)["length"] for answer in bodies] == [3_999_999] * 3
