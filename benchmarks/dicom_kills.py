@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.dicom import AE_TITLE, CLINIC, OURS, PATIENCE_S, SEED, SENDER, WAIT_S, write_instances
-from imaging.dicom.associating import associate
 
 if TYPE_CHECKING:
     from benchmarks.report import Report
@@ -102,6 +101,8 @@ class PatientSender:
         import pydicom
         from pydicom.uid import ExplicitVRLittleEndian
         from pynetdicom import AE, _config
+
+        from imaging.dicom.associating import associate
 
         _config.LOG_HANDLER_LEVEL = "none"
         waiting = [pydicom.dcmread(path) for path in self._paths]

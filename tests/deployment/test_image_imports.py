@@ -28,13 +28,14 @@ RUNS = {
         "operations.models.commands",
     ),
 }
-# What is reached and not run there: the services that `up` starts on a machine.
+# What is reached and not run there: the services that `up` starts on a machine, and who asks others by DICOM.
 NOT_RUN = {
     "web": set[str](),
     "model-server": {
         f"operations.{name}"
         for name in ("mongodb", "stack.database", "stack.managing", "stack.services", "stack.webapp")
-    },
+    }
+    | {"imaging.dicom.associating"},
     "trainer": {"operations.mongodb", "operations.stack.services", "operations.stack.up"},
 }
 IMPORTING = """

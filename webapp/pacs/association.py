@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from imaging.dicom.associating import associate
 from imaging.dicom.results.instance import Written
 from webapp.pacs.models import Destination
 from webapp.pacs.network import ANSWER_S, CONNECT_S, Refused, Unreachable, tls
@@ -59,6 +58,8 @@ def _check(destination: Destination, answer: Any) -> None:
 def _association(destination: Destination, kind: str) -> Iterator[Any]:
     from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
     from pynetdicom import AE
+
+    from imaging.dicom.associating import associate
 
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # what it says is said here
     entity = AE(ae_title=destination.calling_ae_title)

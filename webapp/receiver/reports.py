@@ -13,7 +13,6 @@ from django.db import DatabaseError
 from django.db.models import F
 from pymongo.errors import PyMongoError
 
-from imaging.dicom.associating import associate
 from webapp.core import clock
 from webapp.receiver import filing
 from webapp.receiver.commitment import COMMITMENT, SOP_INSTANCE_OF_ALL, Asked, report_on
@@ -115,6 +114,8 @@ def _deliver(report: CommitmentReport) -> None:
     # Imported on demand: few processes of an installation send anything.
     from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
     from pynetdicom import AE, build_role
+
+    from imaging.dicom.associating import associate
 
     sender = report.sender
     if sender.report_port is None or not sender.enabled:

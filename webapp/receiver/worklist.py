@@ -9,7 +9,6 @@ from typing import Any
 from django.conf import settings
 from pydicom.dataset import Dataset
 
-from imaging.dicom.associating import associate
 from imaging.dicom.elements import sequence
 from imaging.dicom_identity import Identity, identity
 from imaging.errors import ImageError
@@ -75,6 +74,8 @@ def with_worklist(said: Identity, study: str, has_eye: bool = True) -> Identity:
 
 def _find(asked: Worklist, study: str) -> list[Dataset]:
     from pynetdicom import AE
+
+    from imaging.dicom.associating import associate
 
     wanted, step = Dataset(), Dataset()
     wanted.StudyInstanceUID = study

@@ -96,6 +96,14 @@ def test_closing_lasts_until_the_loop_holds() -> None:
     assert order == ["looked", "closed", "went on"]
 
 
+def test_a_loop_holds_whatever_is_noted_of_it(peer: int) -> None:
+    association = associate(asking(), "127.0.0.1", peer, ae_title="PEER")
+    association._reactor_checkpoint.clear()
+    association._is_paused = False  # as a thread does that has served a request of the peer
+    association.release()
+    assert association.is_released
+
+
 def test_a_loop_that_has_ended_holds_up_nobody(peer: int) -> None:
     association = associate(asking(), "127.0.0.1", peer, ae_title="PEER")
     association.abort()
