@@ -38,7 +38,7 @@ pytestmark = [
 ]
 
 MANY = 60
-"""Large bodies at once: 30 of a key may wait, and two a second pass."""
+"""Large bodies at once: up to 30 of a key may wait, and two a second pass."""
 
 
 @pytest.fixture(scope="module")
