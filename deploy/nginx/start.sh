@@ -6,7 +6,7 @@ case $RETINOTE_HOST in *[!A-Za-z0-9.-]*) echo "RETINOTE_HOST is not a host name:
 : "${RETINOTE_GATEWAY_SECRET:?is not set: ./retinote deploy init makes one}"
 case $RETINOTE_GATEWAY_SECRET in *[!A-Za-z0-9_-]*) echo "RETINOTE_GATEWAY_SECRET may hold letters, digits, - and _" >&2; exit 2 ;; esac
 rate=${RETINOTE_LARGE_BODIES_PER_SECOND:-2}
-case $rate in '' | 0 | *[!0-9]*) echo "RETINOTE_LARGE_BODIES_PER_SECOND is not a number from 1: $rate" >&2; exit 2 ;; esac
+case $rate in '' | 0* | *[!0-9]*) echo "RETINOTE_LARGE_BODIES_PER_SECOND is not a number from 1: $rate" >&2; exit 2 ;; esac
 umask 077
 suffix=
 if [ "${RETINOTE_HTTPS_PORT:-443}" != 443 ]; then suffix=:$RETINOTE_HTTPS_PORT; fi

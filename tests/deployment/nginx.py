@@ -130,7 +130,7 @@ class Gateway:
             socket.create_connection((HOST, self.https), timeout=20) as plain,
             tls.wrap_socket(plain, server_hostname=HOST) as secured,
         ):
-            secured.sendall(f"POST /inference/retina-oct HTTP/1.1\r\n{lines}\r\n".encode())
+            secured.sendall(f"POST /inference/retina-oct HTTP/1.1\r\n{lines}\r\n".encode("latin-1"))
             yield secured
 
     def infer(self, path: str = "/inference/retina-oct", **headers: str) -> http.client.HTTPResponse:
