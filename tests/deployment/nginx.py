@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
+
 from operations.deploy import certificate
 from operations.stack.ports import free_ports
 
@@ -32,6 +34,11 @@ SENDS_MUCH = "Bearer good, and sends much"
 LARGE_RATE = 2
 """Large bodies that pass in a second for a key."""
 PROGRAM = shutil.which("nginx")
+NEEDS_NGINX = [
+    pytest.mark.skipif(not PROGRAM and "CI" not in os.environ, reason="there is no nginx"),
+    pytest.mark.xdist_group("gateway"),
+]
+"""Marks of a module that starts it."""
 
 
 class Echo(BaseHTTPRequestHandler):
