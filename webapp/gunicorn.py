@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http.unreader import SocketUnreader
 
+from webapp.api.turns import THREADS
 from webapp.metrics import folder
 
 ROOT = Path(__file__).resolve().parents[1]
 M_MMAP_THRESHOLD, MAPPED_FROM_BYTES = -3, 2**20
 """The option's number in glibc's malloc.h, and the size from which a block is a mapping of its own."""
+M_TRIM_THRESHOLD, KEPT_BYTES = -1, 2**23
+"""The same, and how much free memory each of glibc's heaps keeps."""
+READ_BYTES = 2**17
+"""The most of a body that is read from its connection at once."""
 
 # Code and message of what gunicorn refuses before the web app sees it, by status.
 REFUSALS = {
@@ -38,9 +44,16 @@ UNREADABLE = ("bad_request", "The request can't be read: it is not well-formed H
 # that takes a dead one's place. Nothing is connected, and no thread runs, before the first request.
 preload_app = True
 
-# So that the memory of a large picture is given back to the system: by default glibc keeps ever larger blocks.
+# Requests mostly wait for others.
+threads = THREADS
+
+# So that the memory of a large picture is given back to the system: by default glibc keeps ever larger blocks. What is
+# smaller is kept: a body passes through many buffers, and to take each from the system anew, page by page, costs more
+# than all else that is done with it.
 with contextlib.suppress(AttributeError):  # of other C libraries
     ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
+    ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+SocketUnreader.max_body_chunk = READ_BYTES  # gunicorn's own would be mapped and unmapped for each read
 
 # Workers are forked later and inherit this in their environment.
 folder.count_in_files("web", Path(os.environ.get("RETINOTE_DATA_DIR", ROOT / "var")).absolute())

@@ -32,7 +32,6 @@ from serving.wanted import MODELS_VARIABLE, STORED_VARIABLE
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_ADMINISTRATOR = "admin"
 PASSWORD_BYTES = 12
-THREADS_PER_WEB_WORKER = 4
 MAX_WEB_WORKERS = 4
 HEARTBEAT_TIMEOUT_S = 20
 """A gunicorn process whose main thread is silent for so long has hung. Long requests don't silence it."""
@@ -90,13 +89,13 @@ class WebApp:
         return [sys.executable, "-m", "operations.page"]
 
     def web_command(self) -> list[str]:
-        """gunicorn with a process per core, up to a few, each with threads, as requests mostly wait."""
+        """gunicorn with a process per core, up to a few; its other settings are in `webapp/gunicorn.py`."""
         workers = max(2, min(core_count(), MAX_WEB_WORKERS))
         return [
             *(sys.executable, "-m", "gunicorn", "webapp.wsgi:application"),
             *("--config", "python:webapp.gunicorn"),
             *("--bind", f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"),
-            *("--workers", str(workers), "--threads", str(THREADS_PER_WEB_WORKER)),
+            *("--workers", str(workers)),
             *("--timeout", str(HEARTBEAT_TIMEOUT_S)),
             *("--logger-class", "webapp.core.access_log.AccessLogger", "--access-logfile", "-"),
             "--no-control-socket",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponseBase
 
 from webapp.api.errors import too_large
-from webapp.api.limits import limit_of
+from webapp.api.limits import announced_bytes, limit_of
 
 
 class BodyLimitMiddleware:
@@ -18,7 +18,6 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         limit = limit_of(request.content_type or "", request.path)
-        announced = request.META.get("CONTENT_LENGTH") or "0"
-        if announced.isascii() and announced.isdecimal() and int(announced) > limit:
+        if announced_bytes(request.META) > limit:
             return too_large(request, limit)
         return self._get_response(request)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.conf import settings
 
 FORM_BYTES = 2**20
@@ -21,3 +24,9 @@ def limit_of(media_type: str, path: str) -> int:
     if media_type == "multipart/related" and path.startswith(OF_STUDIES):
         return int(settings.MAX_VOLUME_BYTES) + FORM_BYTES
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+def announced_bytes(meta: Mapping[str, Any]) -> int:
+    """The length that a request announces for its body; a chunked one has the limit (`webapp.api.chunked`)."""
+    announced = str(meta.get("CONTENT_LENGTH") or "0")
+    return int(announced) if announced.isascii() and announced.isdecimal() else 0

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST
 from pymongo.errors import PyMongoError
 
 from webapp.api.errors import DATABASE_AWAY, body, too_large
-from webapp.api.limits import limit_of
+from webapp.api.limits import announced_bytes, limit_of
+from webapp.api.turns import TooManyAtOnce, turns
 from webapp.gateway.admission import Outcome, admit
 from webapp.gateway.views import key_of_call, refusal_of
 from webapp.metrics import instruments
@@ -31,6 +32,10 @@ ANSWER_TYPES = (JSON, "application/json", "application/*", "*/*")
 SOP_CLASS, SOP_INSTANCE, RETRIEVE_URL, REASON = "00081150", "00081155", "00081190", "00081197"
 FAILED, STORED, OTHERS = "00081198", "00081199", "0008119A"
 OTHER_STUDY = 0xA900
+MANY_AT_ONCE = (
+    "Too many large requests of this service key are arriving at once. Send them one after the other; "
+    "try again in a second."
+)
 
 
 @dataclass
@@ -90,8 +95,14 @@ def store_studies(request: HttpRequest, study: str = "") -> HttpResponseBase:
         return _refused(406, "not_acceptable", f"Answers are {JSON}.")
     result = _Result()
     try:
-        for part in parts(request, parameters.get("boundary", "")):
-            _store(part, clinic, service, study, result)
+        with turns.taken(f"service {service}", announced_bytes(request.META)) as turn:
+            for part in parts(request, parameters.get("boundary", "")):
+                _store(part, clinic, service, study, result)
+            turn.is_for_nothing = not result.stored
+    except TooManyAtOnce as error:
+        answer = _refused(error.status_code, error.default_code, MANY_AT_ONCE)
+        answer["Retry-After"] = str(error.wait)
+        return answer
     except BadMultipart as error:
         # What was stored before stays, and is one when it comes again.
         return _refused(400, "bad_request", str(error))

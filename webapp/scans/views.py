@@ -28,6 +28,7 @@ from webapp.api.errors import Unavailable
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.parsers import JSONParser, MultiPartParser
 from webapp.api.throttling import UploadRate, UserRate
+from webapp.api.turns import in_turn
 from webapp.inference.model_server import ImageRefused, ModelUnavailable, UnknownVersion
 from webapp.metrics import instruments
 from webapp.scans import prediction, room
@@ -186,6 +187,7 @@ class ScanViewSet(
             ),
         },
     )
+    @in_turn
     def create(self, request: Request) -> Response:
         """Upload a picture, or a file that is a volume, and have it predicted by the model of its modality.
 

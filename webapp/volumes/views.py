@@ -20,6 +20,7 @@ from webapp.accounts.permissions import NeedsAbility
 from webapp.api.negotiation import PictureNegotiation
 from webapp.api.parsers import SeveralFilesParser
 from webapp.api.throttling import UploadRate, UserRate
+from webapp.api.turns import in_turn
 from webapp.metrics import instruments
 from webapp.scans import room
 from webapp.scans.deletion import delete_scan
@@ -68,6 +69,7 @@ class VolumesView(APIView):
             ),
         },
     )
+    @in_turn
     def post(self, request: Request) -> Response:
         """Upload a volume, as one file or as a file for each B-scan, and have it predicted.
 

@@ -12,6 +12,7 @@ from tests.dicom_files import written
 from tests.volume_files import STUDY, bscans, opt
 from tests.webapp.receiver.conftest import CLINIC, read_all, series
 from webapp.accounts.models import User
+from webapp.api.turns import LARGE_BYTES, turns
 from webapp.gateway import issuing
 from webapp.gateway.models import ServiceKey
 from webapp.receiver.models import Instance
@@ -121,6 +122,19 @@ def test_other_bodies_are_refused(store: Store, options: dict[str, Any], status:
 def test_a_body_above_the_limit_is_refused_before_it_is_read(store: Store, settings: Any) -> None:
     settings.MAX_VOLUME_BYTES = 2**20
     assert store(b"\0" * (3 * 2**20)).status_code == 413
+
+
+def test_a_service_that_sends_too_many_large_requests_is_told_to_wait(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.api.turns.MOST", 1)
+    large = related(b"\0" * (LARGE_BYTES + 1))
+    with turns.taken("service pacs", LARGE_BYTES + 1):
+        refused = store(body=large)
+        assert (refused.status_code, refused["Retry-After"]) == (429, "1")
+        assert refused.json()["error"]["code"] == "too_many_at_once"
+        assert store(opt(bscans(3))).status_code == 200
+    assert store(body=large).status_code == 409
 
 
 class Trickle:
