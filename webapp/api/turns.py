@@ -67,9 +67,15 @@ class _Line:
 
 
 class Turns:
-    """The callers of a process."""
+    """The callers of a process; `now` are seconds that pass, `computed` those that this thread has computed."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        computed: Callable[[], float] = time.thread_time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._now, self._computed, self._sleep = now, computed, sleep
         self._guard = threading.Lock()
         self._lines: dict[str, _Line] = {}
 
@@ -85,18 +91,18 @@ class Turns:
             yield turn
             return
         line = self._join(caller)
-        started = time.thread_time()
+        started = self._computed()
         try:
-            self._wait(line, time.monotonic() + wait_s)
+            self._wait(line, self._now() + wait_s)
             yield turn
         except BaseException:
             turn.is_for_nothing = True
             raise
         finally:
-            self._leave(line, time.thread_time() - started if turn.is_for_nothing else 0)
+            self._leave(line, self._computed() - started if turn.is_for_nothing else 0)
 
     def _join(self, caller: str) -> _Line:
-        now = time.monotonic()
+        now = self._now()
         with self._guard:
             self._lines = {name: line for name, line in self._lines.items() if line.length or line.due > now}
             line = self._lines.setdefault(caller, _Line())
@@ -106,21 +112,21 @@ class Turns:
             return line
 
     def _wait(self, line: _Line, until: float) -> None:
-        if not line.turn.acquire(timeout=max(0, until - time.monotonic())):
+        if not line.turn.acquire(timeout=max(0, until - self._now())):
             raise TooManyAtOnce
         try:
             # Those of the caller that are answered meanwhile put this one off, too.
-            while (pause_s := line.due - AHEAD_S - (now := time.monotonic())) > 0:
+            while (pause_s := line.due - AHEAD_S - (now := self._now())) > 0:
                 if now + pause_s > until:
                     raise TooManyAtOnce
-                time.sleep(pause_s)
+                self._sleep(pause_s)
         finally:
             line.turn.release()
 
     def _leave(self, line: _Line, cost_s: float) -> None:
         with self._guard:
             line.length -= 1
-            line.due = max(line.due, time.monotonic()) + min(cost_s / SHARE, MOST_PAUSE_S)
+            line.due = max(line.due, self._now()) + min(cost_s / SHARE, MOST_PAUSE_S)
 
 
 turns = Turns()

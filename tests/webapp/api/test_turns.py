@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,24 +11,42 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from tests.images import bscan, encoded
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
-from webapp.api.turns import LARGE_BYTES, MOST, MOST_PAUSE_S, SHARE, TooManyAtOnce, Turns, turns
+from webapp.api.turns import AHEAD_S, LARGE_BYTES, MOST, MOST_PAUSE_S, TooManyAtOnce, Turns, turns
 
 LARGE = LARGE_BYTES + 1
 
 
-def for_nothing(line: Turns, caller: str, times: int = 1) -> None:
+class Clock:
+    """Seconds that pass as they are slept or computed, and no others."""
+
+    def __init__(self) -> None:
+        self.now = self.computed = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def compute(self, seconds: float = 0.1) -> None:
+        """As much as 30 MB take."""
+        self.now += seconds
+        self.computed += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def line(clock: Clock) -> Turns:
+    return Turns(lambda: clock.now, lambda: clock.computed, clock.sleep)
+
+
+def for_nothing(line: Turns, clock: Clock, caller: str, times: int = 1) -> None:
     """Requests of the caller with large bodies that leave nothing behind."""
     for _ in range(times):
         with line.taken(caller, LARGE) as turn:
             turn.is_for_nothing = True
-            compute()
-
-
-def compute() -> None:
-    """Use more of the processor than a request is made to pay for."""
-    end = time.thread_time() + 2 * MOST_PAUSE_S * SHARE
-    while time.thread_time() < end:
-        pass
+            clock.compute()
 
 
 def put_off(line: Turns, caller: str) -> bool:
@@ -41,8 +58,7 @@ def put_off(line: Turns, caller: str) -> bool:
         return True
 
 
-def test_a_caller_has_so_many_threads_and_no_more() -> None:
-    line = Turns()
+def test_a_caller_has_so_many_threads_and_no_more(line: Turns) -> None:
     with ExitStack() as held:
         for _ in range(MOST):
             held.enter_context(line.taken("one", LARGE))
@@ -53,46 +69,43 @@ def test_a_caller_has_so_many_threads_and_no_more() -> None:
     assert not put_off(line, "one")
 
 
-def test_bodies_for_nothing_put_off_the_callers_next_and_nobody_elses() -> None:
-    line = Turns()
-    for_nothing(line, "one")
+def test_bodies_for_nothing_put_off_the_callers_next_and_nobody_elses(line: Turns, clock: Clock) -> None:
+    for_nothing(line, clock, "one")
     assert not put_off(line, "one")  # now and then is nothing to wait for
-    for_nothing(line, "one")
+    for_nothing(line, clock, "one", times=2)
     assert put_off(line, "one")
     assert not put_off(line, "two")
     with line.taken("one", LARGE_BYTES, wait_s=0):
         pass
 
 
-def test_bodies_that_leave_something_behind_put_nothing_off() -> None:
-    line = Turns()
+def test_they_have_their_share_of_the_time_and_no_more(line: Turns, clock: Clock) -> None:
+    for_nothing(line, clock, "one", times=100)
+    assert 99 * MOST_PAUSE_S - AHEAD_S <= clock.now <= 99 * MOST_PAUSE_S + 1
+
+
+def test_bodies_that_leave_something_behind_put_nothing_off(line: Turns, clock: Clock) -> None:
     for _ in range(9):
         with line.taken("one", LARGE):
-            compute()
+            clock.compute()
     assert not put_off(line, "one")
 
 
-def test_who_is_put_off_has_its_turn_in_the_end() -> None:
-    line = Turns()
-    for_nothing(line, "one", times=4)
-    with line.taken("one", LARGE):
-        assert not put_off(line, "one")
-
-
-def test_a_body_that_breaks_off_was_for_nothing() -> None:
-    line = Turns()
-    for _ in range(2):
-        with pytest.raises(OSError, match="broken"), line.taken("one", LARGE):
-            compute()
-            raise OSError("broken")
-    assert put_off(line, "one")
-
-
-def test_a_time_without_large_bodies_is_not_saved_up() -> None:
-    line = Turns()
+def test_who_was_put_off_waits_and_then_begins_anew(line: Turns, clock: Clock) -> None:
+    for_nothing(line, clock, "one", times=4)
+    clock.sleep(MOST_PAUSE_S)
     with line.taken("one", LARGE):
         pass
-    for_nothing(line, "one", times=2)
+    clock.sleep(100)
+    for_nothing(line, clock, "one", times=3)
+    assert put_off(line, "one"), "quiet times are not saved up"
+
+
+def test_a_body_that_breaks_off_was_for_nothing(line: Turns, clock: Clock) -> None:
+    for _ in range(3):
+        with pytest.raises(OSError, match="broken"), line.taken("one", LARGE):
+            clock.compute()
+            raise OSError("broken")
     assert put_off(line, "one")
 
 
