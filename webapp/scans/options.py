@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
@@ -118,6 +119,8 @@ class OptionsSerializer(serializers.Serializer[Any]):
         "the first modality, where none is named.",
     )
     modalities = ModalitySerializer(many=True, help_text="Those that you work with, the default first.")
+    most_picture_bytes = serializers.IntegerField(help_text="Of a file with one picture.")
+    most_volume_bytes = serializers.IntegerField(help_text="Of the files of a volume together.")
 
 
 class OptionsView(APIView):
@@ -140,6 +143,8 @@ class OptionsView(APIView):
                 "labels": sorted(labels),
                 "urgencies": _urgencies(first) if first else [],
                 "modalities": [_told(each) for each in profiles],
+                "most_picture_bytes": settings.MAX_UPLOAD_BYTES,
+                "most_volume_bytes": settings.MAX_VOLUME_BYTES,
             }
         )
 

@@ -1662,6 +1662,10 @@ export interface components {
             urgencies: string[];
             /** @description Those that you work with, the default first. */
             modalities: components["schemas"]["Modality"][];
+            /** @description Of a file with one picture. */
+            most_picture_bytes: number;
+            /** @description Of the files of a volume together. */
+            most_volume_bytes: number;
         };
         PaginatedHistoryList: {
             /**

@@ -2,7 +2,7 @@ import { Button, Drawer, Group, Stack, Text } from "@mantine/core";
 import { Dropzone } from "@mantine/dropzone";
 import { IconPhotoPlus } from "@tabler/icons-react";
 
-import { useModalities } from "../api/options";
+import { useModalities, useMostBytes } from "../api/options";
 import { texts } from "../texts";
 import { DetailFields } from "./DetailFields";
 import { kindsOf } from "./kinds";
@@ -22,7 +22,7 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
   const { uploads, add, begin, clear, describe } = useUploads();
   const modalities = useModalities();
   const chosen = modalities.filter(({ name }) => details.modality === "" || details.modality === name);
-  const kinds = kindsOf(chosen);
+  const kinds = kindsOf(chosen, useMostBytes());
   const set = (values: Partial<Details>) => onDetails({ ...details, ...values });
   const asking = uploads.filter(isAsking);
   const refused = uploads.filter((upload) => upload.state === "refused").length - asking.length;

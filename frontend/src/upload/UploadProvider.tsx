@@ -6,7 +6,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
-import { useModalities } from "../api/options";
+import { useModalities, useMostBytes } from "../api/options";
 import { Problem } from "../api/problem";
 import { storeNewScan, uploadScan } from "../api/scans";
 import { useUnsent } from "../common/unsaved";
@@ -14,7 +14,16 @@ import { useMay } from "../api/accounts";
 import { texts } from "../texts";
 import { kindsOf } from "./kinds";
 import { UploadPanel } from "./UploadPanel";
-import { admitted, type Details, formOf, isEmpty, isOver, NO_DETAILS, type Upload } from "./uploads";
+import {
+  admitted,
+  type Details,
+  formOf,
+  isEmpty,
+  isOver,
+  NO_DETAILS,
+  refuseTooLarge,
+  type Upload,
+} from "./uploads";
 import { UploadsContext, type Uploads } from "./useUploads";
 
 /** Takes files that are dropped, pasted or picked anywhere on the page, and sends them, a few at a time. */
@@ -28,6 +37,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
   const navigate = useNavigate();
   const mayUpload = useMay("may_upload");
   const modalities = useModalities();
+  const most = useMostBytes();
 
   const setUploads = useCallback((next: (all: Upload[]) => Upload[]) => {
     setAll((all) => admitted(next(all)));
@@ -42,6 +52,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
   const start = useCallback(
     async (upload: Upload, alone: boolean) => {
       try {
+        refuseTooLarge(upload.file, most);
         const scan = await uploadScan(formOf(upload.file, upload.details), (sent) =>
           change(upload.key, { sent }),
         );
@@ -61,7 +72,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
         setOpened(true);
       }
     },
-    [change, navigate, queries],
+    [change, most, navigate, queries],
   );
 
   useEffect(() => {
@@ -154,7 +165,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
                 <Text size="xl" fw={600}>
                   {texts.upload.dropHere}
                 </Text>
-                <Text c="dimmed">{kindsOf(modalities).words}</Text>
+                <Text c="dimmed">{kindsOf(modalities, most).words}</Text>
               </Stack>
             </Center>
           </Dropzone.FullScreen>

@@ -1,5 +1,6 @@
 /** The kinds of files that can be uploaded: those of one modality, or of all that the user works with. */
 
+import type { MostBytes } from "../api/options";
 import type { Modality } from "../api/types";
 import { texts } from "../texts";
 import formats from "./formats.json";
@@ -18,8 +19,8 @@ interface Format {
 }
 
 /** What the profiles name; a modality that names none has the formats of pictures. */
-export function kindsOf(modalities: readonly Modality[]): Kinds {
-  if (modalities.length === 0) return { words: "", accept: "" };
+export function kindsOf(modalities: readonly Modality[], most: MostBytes | undefined): Kinds {
+  if (modalities.length === 0 || !most) return { words: "", accept: "" };
   const has = (modality: Modality) => (format: Format) =>
     (modality.formats.length > 0 ? modality.formats : names(formats.pictures)).includes(format.name);
   const ofAny = (known: readonly Format[], among: readonly Modality[]) =>
@@ -31,7 +32,7 @@ export function kindsOf(modalities: readonly Modality[]): Kinds {
   );
   const untried = names(volumes).filter((name) => formats.untried.includes(name));
   return {
-    words: texts.upload.kinds(names(pictures), names(volumes), untried),
+    words: texts.upload.kinds(names(pictures), names(volumes), untried, most),
     accept: [...pictures, ...volumes].map(({ accept }) => accept).join(","),
   };
 }

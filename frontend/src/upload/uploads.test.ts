@@ -18,6 +18,7 @@ import {
   isOver,
   NO_DETAILS,
   ofModality,
+  refuseTooLarge,
   undecided,
   type Upload,
 } from "./uploads";
@@ -166,5 +167,19 @@ describe("a file of a modality that the server can't tell", () => {
     const before = { ...NO_DETAILS, eye: "OD" as const, fields: { quality: "good" } };
     const after = { ...before, ...ofModality("chest-xray", [OCT, CHEST]) };
     expect([after.eye, after.fields]).toEqual(["", {}]);
+  });
+});
+
+describe("a file that is too large", () => {
+  const most = { picture: 2 ** 20, volume: 4 * 2 ** 20 };
+  const file = (size: number) => Object.defineProperty(new File([], "a.dcm"), "size", { value: size });
+
+  it("is refused before it is sent, with both sizes", () => {
+    expect(() => refuseTooLarge(file(9 * 2 ** 20), most)).toThrow("The file has 9 MB; up to 4 MB are taken.");
+  });
+
+  it("is sent where it may be a volume, and where the limits are not known yet", () => {
+    refuseTooLarge(file(4 * 2 ** 20), most);
+    refuseTooLarge(file(9 * 2 ** 20), undefined);
   });
 });

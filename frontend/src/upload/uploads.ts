@@ -1,6 +1,7 @@
 /** Files to be uploaded: their details, their state, and what can be done with them. */
 
-import type { Problem } from "../api/problem";
+import type { MostBytes } from "../api/options";
+import { Problem } from "../api/problem";
 import type { Difference, Eye, Modality, ScanChange, UploadedScan } from "../api/types";
 import { TEXT_DETAILS, type TextDetails } from "../common/details";
 import type { Fields } from "../common/modality";
@@ -72,6 +73,16 @@ export function isEmpty(details: Details): boolean {
 /** Whether there are details other than patient, eye and day. */
 export function hasMore(details: Details): boolean {
   return [...TEXT_DETAILS, ...PIXEL_SIZES].some((name) => details[name].trim() !== "");
+}
+
+/**
+ * Refuses a file that the server would not take. To ask it is of no use: it stops reading, and a browser that is cut off
+ * while it sends shows no answer. Raises a Problem.
+ */
+export function refuseTooLarge(file: File, most: MostBytes | undefined): void {
+  const limit = most && Math.max(most.picture, most.volume);
+  if (limit !== undefined && file.size > limit)
+    throw new Problem(texts.upload.tooLarge(file.size, limit), "too_large", 413);
 }
 
 /** A file with its details as the API takes them: without those that are empty, numbers with a decimal point. */

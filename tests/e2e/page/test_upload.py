@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -87,6 +88,22 @@ def test_of_several_files_the_bad_one_says_why_and_the_others_go_on(enter: Visit
     # A name of two lines leaves the button its width.
     widths = [button.evaluate(WORDS_AND_ROOM) for button in done.get_by_text("Open scan").all()]
     assert len(widths) == 2 and all(words <= room for words, room in widths), widths
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_sent(enter: Visitor, tmp_path: Path) -> None:
+    large = tmp_path / "volume.dcm"
+    with large.open("wb") as file:
+        file.truncate(257 * 2**20)  # it takes no room
+    window = enter("clara").open()
+    window.page.get_by_test_id("open-upload").click()
+    panel = window.page.get_by_role("dialog", name="Upload scans")
+    expect(panel).to_contain_text("up to 256 MB")  # the server's limits are known
+
+    panel.locator("input[type=file]").set_input_files(large)
+
+    refused = window.page.locator("[data-testid=upload][data-state=refused]")
+    expect(refused.get_by_role("alert")).to_contain_text("The file has 257 MB; up to 256 MB are taken.")
+    expect(refused.get_by_role("button", name="Try again")).to_have_count(0)
 
 
 def test_a_pasted_scan_is_uploaded_and_known_when_it_comes_again(enter: Visitor) -> None:

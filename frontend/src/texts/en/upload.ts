@@ -1,17 +1,27 @@
 const either = new Intl.ListFormat("en-GB", { type: "disjunction" });
 
+const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MB`;
+
 export const upload = {
   open: "Upload",
   title: "Upload scans",
   dropHere: "Drop the scans here",
-  kinds: (pictures: string[], volumes: string[], untried: string[]) => {
-    const asVolumes = volumes.length > 0 ? `; volumes as ${either.format(volumes)}, up to 256 MB` : "";
+  kinds: (
+    pictures: string[],
+    volumes: string[],
+    untried: string[],
+    most: { picture: number; volume: number },
+  ) => {
+    const asVolumes =
+      volumes.length > 0 ? `; volumes as ${either.format(volumes)}, up to ${megabytes(most.volume)}` : "";
     const notTried =
       untried.length > 0
         ? ` (${either.format(untried)}: not tried on a real file yet, so compare with the device)`
         : "";
-    return `${either.format(pictures)}, up to 32 MB each${asVolumes}${notTried}. Names in the files are removed. Details that you leave empty are taken from DICOM files.`;
+    return `${either.format(pictures)}, up to ${megabytes(most.picture)} each${asVolumes}${notTried}. Names in the files are removed. Details that you leave empty are taken from DICOM files.`;
   },
+  tooLarge: (bytes: number, most: number) =>
+    `The file has ${megabytes(bytes)}; up to ${megabytes(most)} are taken. Nothing was sent.`,
   pick: "Drop scans here, paste them, or click to choose",
   patientHelp: "A code, not a name",
   modality: "Modality",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.webapp.conftest import Clients, Upload
 from webapp.accounts.models import User
 from webapp.audit.models import Action, WaitingRecord
@@ -53,6 +55,12 @@ def test_options_tell_what_each_modality_is(clinician: User, upload: Upload, api
     assert of_chest["labels"] == ["NORMAL", "PNEUMONIA"]
     assert of_chest["urgencies"] == chest["urgencies"] != options["urgencies"]
     assert client.get("/api/v1/options/?modality=x").status_code == 400
+
+
+def test_how_large_files_may_be_is_told(clinician: User, api: Clients, settings: Any) -> None:
+    settings.MAX_UPLOAD_BYTES, settings.MAX_VOLUME_BYTES = 2**20, 2**22
+    told = api(clinician).get("/api/v1/options/").json()
+    assert (told["most_picture_bytes"], told["most_volume_bytes"]) == (2**20, 2**22)
 
 
 def test_a_patients_line_of_time_is_of_one_modality(clinician: User, upload: Upload, api: Clients) -> None:
