@@ -34,6 +34,7 @@ MOST_PAUSE_S = 0.6
 AHEAD_S = 1.0
 """So far ahead of its share a caller may be: whoever sends a bad file now and then waits for nothing."""
 WAIT_S = 2.5
+"""Longer nobody waits for a turn."""
 RETRY_AFTER_S = 1
 
 

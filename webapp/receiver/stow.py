@@ -32,10 +32,6 @@ ANSWER_TYPES = (JSON, "application/json", "application/*", "*/*")
 SOP_CLASS, SOP_INSTANCE, RETRIEVE_URL, REASON = "00081150", "00081155", "00081190", "00081197"
 FAILED, STORED, OTHERS = "00081198", "00081199", "0008119A"
 OTHER_STUDY = 0xA900
-MANY_AT_ONCE = (
-    "Too many large requests of this service key are arriving at once. Send them one after the other; "
-    "try again in a second."
-)
 
 
 @dataclass
@@ -100,7 +96,7 @@ def store_studies(request: HttpRequest, study: str = "") -> HttpResponseBase:
                 _store(part, clinic, service, study, result)
             turn.is_for_nothing = not result.stored
     except TooManyAtOnce as error:
-        answer = _refused(error.status_code, error.default_code, MANY_AT_ONCE)
+        answer = _refused(error.status_code, error.default_code, str(error.detail))
         answer["Retry-After"] = str(error.wait)
         return answer
     except BadMultipart as error:
