@@ -178,6 +178,10 @@ describe("a file that is too large", () => {
     expect(() => refuseTooLarge(file(9 * 2 ** 20), most)).toThrow("The file has 9 MB; up to 4 MB are taken.");
   });
 
+  it("has another number than the limit, however little it is above it", () => {
+    expect(() => refuseTooLarge(file(4 * 2 ** 20 + 1), most)).toThrow("has 5 MB; up to 4 MB");
+  });
+
   it("is sent where it may be a volume, and where the limits are not known yet", () => {
     refuseTooLarge(file(4 * 2 ** 20), most);
     refuseTooLarge(file(9 * 2 ** 20), undefined);

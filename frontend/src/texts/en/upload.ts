@@ -1,6 +1,7 @@
 const either = new Intl.ListFormat("en-GB", { type: "disjunction" });
 
-const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MB`;
+// Rounded up, so that a file just above a limit has another number than the limit.
+const megabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MB`;
 
 export const upload = {
   open: "Upload",
