@@ -4,8 +4,9 @@ import os
 
 import django
 
-from tests import emptying
+from tests import emptying, quickening
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.settings"
 django.setup()
 emptying.quicken()
+quickening.quicken()
