@@ -143,6 +143,7 @@ def test_the_administration_shows_a_large_picture_when_there_is_room(
 
 EIGHT_AT_ONCE = """
 import json, sys, django
+import webapp.gunicorn  # gives memory back as the process does that serves
 django.setup()
 from concurrent.futures import ThreadPoolExecutor
 from imaging.decoding import examine
