@@ -204,10 +204,9 @@ class Driver:
         for step, before in zip(steps, steps_before, strict=True):
             if step["state"] != before["state"]:
                 self._say(f"{step['name']}: {step.get('left_out') or step.get('note') or step['state']}")
-        if len(epochs) > epochs_before:
-            last = epochs[-1]
+        for epoch in epochs[epochs_before:]:
             self._say(
-                f"epoch {last['number']:.0f}: macro F1 {last['validation_macro_f1']:.3f} on validation scans"
+                f"epoch {epoch['number']:.0f}: macro F1 {epoch['validation_macro_f1']:.3f} on validation scans"
             )
         self.track()
 

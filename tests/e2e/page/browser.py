@@ -24,6 +24,7 @@ from benchmarks.browser import TIMEOUT_MS, NoBrowser, Window, headless_chromium
 from imaging.decoding import decode
 from imaging.quality import quality
 from modalities.router import look_at
+from tests.shells import Shell
 from tests.stacks import Stack
 from training.simulator import simulate
 from training.simulator.chest import draw_chest
@@ -119,6 +120,7 @@ class Clinic:
     """A running stack with people, and ways to it besides the page."""
 
     stack: Stack
+    shell: Shell
     _uploaded: int = field(default=0)
     _sign_ins: dict[str, list[str]] = field(default_factory=dict)
     _headers: dict[str, tuple[float, dict[str, str]]] = field(default_factory=dict)
@@ -126,7 +128,7 @@ class Clinic:
     def make_people(self, people: list[dict[str, str]]) -> None:
         """Make accounts with PASSWORD, each described by `username`, `role` and `clinic`, and sign them in often."""
         given = json.dumps([{"password": PASSWORD, **person} for person in people])
-        self._sign_ins |= json.loads(self.stack.django(MAKE_PEOPLE, given))
+        self._sign_ins |= json.loads(self.shell.run(MAKE_PEOPLE, given))
 
     def sign_in(self, name: str) -> str:
         """The refresh token of a sign-in that nobody has used yet."""
@@ -165,11 +167,11 @@ class Clinic:
 
     def answer(self, answers: dict[str, dict[str, Any]]) -> None:
         """Let the model have said of scans, by their ids, what the fields of their documents say; advice follows."""
-        self.stack.django(SET_ANSWERS, json.dumps(answers))
+        self.shell.run(SET_ANSWERS, json.dumps(answers))
 
     def keep_map(self, scan: str, content: str) -> None:
         """Let a scan, by its id, have a map of findings: a PNG in base64."""
-        self.stack.django(KEEP_MAP, json.dumps([scan, content]))
+        self.shell.run(KEEP_MAP, json.dumps([scan, content]))
 
     def upload_answered(self, name: str) -> Any:
         """Upload simulated scans until the model itself answers one with a single label, as it will when asked again."""

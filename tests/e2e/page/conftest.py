@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 from operations import page
 from tests.e2e.page.browser import Clinic, Visit, chromium, visit
 from tests.services import free_ports
+from tests.shells import Shell
 from tests.stacks import ROOT, Stack
 
 Visitor = Callable[..., Visit]
@@ -39,9 +40,10 @@ def clinic(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     page.install()  # the rules by which pages are judged are among its packages
     stack = Stack(tmp_path_factory.mktemp("page") / "var", ROOT / "model_store", free_ports(1)[0])
     try:
-        made = Clinic(stack.up())
-        made.make_people(PEOPLE)
-        yield made
+        with Shell(stack.up()) as shell:
+            made = Clinic(stack, shell)
+            made.make_people(PEOPLE)
+            yield made
     finally:
         stack.down()
 
