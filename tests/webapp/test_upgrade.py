@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +16,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from pymongo.database import Database
+from pytest_django import DjangoDbBlocker
 
 from tests.webapp.conftest import Clients
 from webapp.accounts.models import User
@@ -30,27 +33,67 @@ OF_STATES = ("familiarity", "known", "prediction_set", "state", "because", "grou
 """Fields of an answer that came last."""
 
 
+@dataclass(frozen=True)
+class Upgraded:
+    """A database of the first version, upgraded to this one: its name, the scan in it, and all its documents."""
+
+    name: str
+    scan: ObjectId
+    documents: dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def upgraded(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Upgraded]:
+    """Made once, as every migration takes seconds; `fresh_database` gives each test its documents as they were."""
+    name = f"upgraded_{secrets.token_hex(4)}"
+    with django_db_blocker.unblock():
+        with _used(name) as database:
+            scan = _stored_by_the_first_version()
+            call_command("migrate", interactive=False, verbosity=0)
+            documents = _documents(database)
+        yield Upgraded(name, scan, documents)
+        connection.database.client.drop_database(name)
+
+
 @pytest.fixture
-def fresh_database(db: None) -> Iterator[Database[dict[str, Any]]]:
-    """The web app on a database without anything."""
+def fresh_database(db: None, upgraded: Upgraded) -> Iterator[Database[dict[str, Any]]]:
+    """The web app on the upgraded database, in which no test has changed anything."""
+    with _used(upgraded.name) as database:
+        for name, documents in upgraded.documents.items():
+            database[name].delete_many({})
+            if documents:
+                database[name].insert_many(documents)
+        yield database
+
+
+@pytest.fixture
+def old_scan(fresh_database: Database[dict[str, Any]], upgraded: Upgraded) -> ObjectId:
+    """A scan with prediction, drawing and verdict, stored by the first version; then upgraded to this one."""
+    return upgraded.scan
+
+
+@contextmanager
+def _used(name: str) -> Iterator[Database[dict[str, Any]]]:
+    """The web app on the database of that name, for the length of the block."""
     before = connection.settings_dict["NAME"]
 
     def use(name: str) -> None:
         connection.close_pool()
         connection.settings_dict["NAME"] = name
 
-    use(f"upgraded_{secrets.token_hex(4)}")
+    use(name)
     try:
         connection.ensure_connection()
         yield connection.database
     finally:
-        connection.database.client.drop_database(connection.settings_dict["NAME"])
         use(before)
 
 
-@pytest.fixture
-def old_scan(fresh_database: Database[dict[str, Any]]) -> ObjectId:
-    """A scan with prediction, drawing and verdict, stored by the first version; then upgraded to this one."""
+def _documents(database: Database[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    return {name: list(database[name].find()) for name in database.list_collection_names()}
+
+
+def _stored_by_the_first_version() -> ObjectId:
     executor = MigrationExecutor(connection)
     first = [
         key
@@ -98,7 +141,6 @@ def old_scan(fresh_database: Database[dict[str, Any]]) -> ObjectId:
         model_name="retina-oct",
         model_version="0.9.0",
     )
-    call_command("migrate", interactive=False, verbosity=0)
     key = scan.pk
     assert isinstance(key, ObjectId)
     return key
@@ -158,13 +200,11 @@ def test_an_upgraded_database_has_all_indexes(
 def test_upgrading_twice_changes_nothing(
     old_scan: ObjectId, fresh_database: Database[dict[str, Any]]
 ) -> None:
-    before = {name: list(fresh_database[name].find()) for name in fresh_database.list_collection_names()}
+    before = _documents(fresh_database)
 
     call_command("migrate", interactive=False, verbosity=0)
 
-    assert {
-        name: list(fresh_database[name].find()) for name in fresh_database.list_collection_names()
-    } == before
+    assert _documents(fresh_database) == before
 
 
 def test_documents_of_the_version_before_are_read_while_both_run(
