@@ -201,15 +201,16 @@ def features_of(network: nn.Module, stage: int = -1) -> tuple[nn.Module, Reshape
 
 
 def _output_shape(network: nn.Module, layer: nn.Module) -> tuple[int, ...]:
-    """The shape of a layer's output for one image of the network's default size; empty if it is no tensor."""
+    """The shape of a layer's output for one image of the network's own size; empty if it is no tensor."""
     shapes: list[tuple[int, ...]] = []
     hook = layer.register_forward_hook(
         lambda _module, _inputs, output: shapes.append(tuple(getattr(output, "shape", ())))
     )
-    size = getattr(network, "default_cfg", {}).get("input_size", (3, 224, 224))
+    channels, *usual = getattr(network, "default_cfg", {}).get("input_size", (3, 224, 224))
+    size = getattr(getattr(network, "patch_embed", None), "img_size", None) or usual
     device = next(network.parameters()).device
     with hook, torch.inference_mode():
-        network(torch.zeros(1, *size, device=device))
+        network(torch.zeros(1, channels, *size, device=device))
     return shapes[0] if shapes else ()
 
 

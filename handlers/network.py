@@ -39,6 +39,16 @@ def build_network(architecture: str, label_count: int, **options: Any) -> nn.Mod
     return network
 
 
+def fit_to(network: nn.Module, size: int) -> None:
+    """Let a network whose input has a fixed size, as a vision transformer's, take squares of `size` pixels.
+
+    What it knows of places is brought to the new grid. Other networks take every size anyway.
+    """
+    embedding, change = getattr(network, "patch_embed", None), getattr(network, "set_input_size", None)
+    if callable(change) and getattr(embedding, "img_size", None) not in (None, (size, size)):
+        change(img_size=(size, size))
+
+
 def load_network(folder: Path) -> tuple[ModelCard, nn.Module]:
     """The card and the network, float32 and in evaluation mode, of the model in `folder`.
 
@@ -46,6 +56,7 @@ def load_network(folder: Path) -> tuple[ModelCard, nn.Module]:
     """
     card, weights = _read(folder)
     network = build_network(card.architecture, len(card.labels))
+    fit_to(network, card.input.size)
     _refuse_others(folder / WEIGHTS_NAME, _whose(card), network, weights)
     network.load_state_dict({name: _widened(values) for name, values in weights.items()})
     return card, network.eval()
@@ -134,6 +145,7 @@ def refuse_misfit(folder: Path) -> None:
     card, weights = _read(folder)
     with torch.device("meta"):
         network = build_network(card.architecture, len(card.labels))
+        fit_to(network, card.input.size)
     _refuse_others(folder / WEIGHTS_NAME, _whose(card), network, weights)
     load_statistics(folder, card, network)
     load_decoder(folder, card, network)

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from handlers.card import checked_name
-from training.recipe import CHOICES, DEFAULT_RECIPE, Recipe, RecipeError, load_recipe, named_recipes, options
+from training.recipe import (
+    CHOICES,
+    DEFAULT_RECIPE,
+    Recipe,
+    RecipeError,
+    load_recipe,
+    named_recipes,
+    options,
+    without_folders,
+)
 from training.statistics.commands import add_statistics_options, changed_options, read_options
 
 MOST_PROCESSES = 256
@@ -170,10 +179,8 @@ def command_line(arguments: argparse.Namespace) -> str:
         flag = option_flag(option.name)
         if isinstance(value, bool):
             words.append(flag if value else flag.replace("--", "--no-", 1))
-        elif option.name in ("pretrained_file", "teacher"):
-            words += [flag, Path(value).name]
         else:
-            words += [flag, str(value)]
+            words += [flag, str(without_folders({option.name: value})[option.name])]
     return shlex.join(words)
 
 

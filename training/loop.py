@@ -62,9 +62,11 @@ class Training:
         )
         self._teacher = Teacher(recipe, labels, accelerator.device) if recipe.teacher else None
         if self._teacher is not None:
-            for learning in (network, self._teacher.network):
-                refuse_without_map(learning.to(accelerator.device), recipe.size)
-            network = Student(network, self._teacher.network, is_copy=recipe.starts_as_teacher)
+            if recipe.teacher_features:
+                for compared in (network, self._teacher.network):
+                    refuse_without_map(compared.to(accelerator.device), recipe.size)
+            projects = bool(recipe.teacher_features) and not recipe.starts_as_teacher
+            network = Student(network, self._teacher.network, projects=projects)
         optimizer = make_optimizer(network, recipe)
         self._rate = LearningRate(optimizer, recipe, len(training))
         self._network, self._optimizer, self._training, self._validation = accelerator.prepare(

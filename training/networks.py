@@ -14,7 +14,7 @@ from torch import nn
 from handlers.card import STRETCH, InputSpec
 from handlers.gradcam import grad_cam
 from handlers.load_errors import one_line
-from handlers.network import NetworkError
+from handlers.network import NetworkError, fit_to
 from training.recipe import Recipe
 
 
@@ -51,6 +51,10 @@ def build(recipe: Recipe, label_count: int) -> nn.Module:
             f"({str(error).splitlines()[0]}); train from scratch with --no-pretrained, "
             "or name a weights file with --pretrained-file"
         ) from error
+    try:
+        fit_to(network, recipe.size)
+    except (AssertionError, ValueError):
+        pass  # `refuse_unservable` says it
     return network
 
 
@@ -72,11 +76,16 @@ def refuse_unservable(network: nn.Module, recipe: Recipe) -> None:
         raise WeightsError(
             f"{name} can be trained, but not served: {error}; choose another --arch"
         ) from error
-    for size in {recipe.size, recipe.first_size or recipe.size}:
+    for size in dict.fromkeys((recipe.size, recipe.first_size or recipe.size)):
         try:
             forward = explainer.forward(torch.zeros(2, 3, size, size))
             maps = explainer.explain(forward, [0, 1], [0, 1])
         except (AssertionError, RuntimeError, ValueError, TypeError) as error:
+            if size != recipe.size:
+                raise WeightsError(
+                    f"{name} for squares of {recipe.size} pixels takes no others ({one_line(error)}): "
+                    "leave out --first-size and --first-epochs"
+                ) from error
             needed = getattr(network, "default_cfg", {}).get("input_size", (3, 0, 0))[1]
             raise WeightsError(
                 f"{name} takes no squares of {size} pixels ({one_line(error)}); "

@@ -51,7 +51,10 @@ class Recipe:
     pretrained_file: str = _key("start from the weights in this file")
     ls_init_value: Annotated[float, Range(0, 10)] = _key("ConvNeXt layer scale at the start; 0 keeps timm's")
     drop_path: Annotated[float, Range(0, 0.9)] = _key("stochastic depth rate")
-    teacher: str = _key("folder of a model whose probabilities the network learns in addition to the labels")
+    teacher: str = _key(
+        "folder of a model whose probabilities the network learns in addition to the labels; "
+        "of several, with commas between them, it learns the mean"
+    )
     teacher_weight: Share = _key("share of the loss that comes from the teacher")
     teacher_temperature: Annotated[float, Range(0, 1000, above=True)] = _key(
         "softness of the teacher's probabilities"
@@ -85,6 +88,9 @@ class Recipe:
     optimizer: str = _key("timm name of the optimiser")
     learning_rate: Annotated[float, Range(0, 100, above=True)] = _key("the optimiser's highest learning rate")
     weight_decay: Annotated[float, Range(0, 10)] = _key("decay of the weights (not of biases and norms)")
+    layer_decay: Annotated[float, Range(0, 1, above=True)] = _key(
+        "factor by which each layer learns slower than the one behind it; 1 for none"
+    )
     schedule: Annotated[str, OneOf(*CHOICES["schedule"])] = _key("how the learning rate falls")
     warmup_epochs: Annotated[float, Range(0, 100_000)] = _key(
         "epochs over which the learning rate rises from near 0"
@@ -153,12 +159,35 @@ class Recipe:
             raise ValueError("first_size and first_epochs go together: give both or neither")
         if bool(self.teacher) != bool(self.teacher_weight):
             raise ValueError("teacher and teacher_weight go together: give both or neither")
+        if self.teacher and self.layer_decay != 1:
+            raise ValueError("layer_decay is for a network that learns without a teacher: give one of them")
         return self
 
     @property
+    def teachers(self) -> tuple[Path, ...]:
+        """The folders of the models to learn from."""
+        return _folders(self.teacher)
+
+    @property
     def starts_as_teacher(self) -> bool:
-        """Whether the network starts from the weights of its teacher."""
-        return bool(self.teacher) and Path(self.pretrained_file).parent == Path(self.teacher)
+        """Whether the network starts from the weights of its teacher, the first of several."""
+        return bool(self.teachers) and Path(self.pretrained_file).parent == self.teachers[0]
+
+
+def without_folders(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's values with the names of files and folders alone: where they lie on this machine concerns nobody else."""
+    names = {
+        "pretrained_file": lambda value: Path(value).name,
+        "teacher": lambda value: ",".join(folder.name for folder in _folders(value)),
+    }
+    return {name: names[name](value) if name in names else value for name, value in values.items()}
+
+
+def _folders(teacher: str) -> tuple[Path, ...]:
+    """The folders between the commas; one whose own path has a comma is a folder, too."""
+    if Path(teacher).is_dir() and teacher:
+        return (Path(teacher),)
+    return tuple(Path(folder.strip()) for folder in teacher.split(",") if folder.strip())
 
 
 def options() -> tuple[dataclasses.Field[Any], ...]:

@@ -30,7 +30,7 @@ from training.logs import TrainingLog
 from training.loop import Training, TrainingError
 from training.origin import with_hashes_of_files
 from training.prediction import BATCH_SIZE, predict_batches
-from training.recipe import Recipe
+from training.recipe import Recipe, without_folders
 from training.statistics.making import embed_scans, make_statistics
 from training.statistics.options import Options
 
@@ -245,16 +245,15 @@ def _describe_hardware(accelerator: Accelerator) -> str:
 
 
 def _made_with(job: Job, best_epoch: int) -> dict[str, Any]:
-    recipe = dataclasses.asdict(job.recipe)
-    # Without paths: the card is shared, and where files lie on this machine concerns nobody else.
+    recipe = without_folders(dataclasses.asdict(job.recipe))
     started: dict[str, Any] = {}
-    for key, file in (
-        ("pretrained_file", Path(job.recipe.pretrained_file)),
-        ("teacher", Path(job.recipe.teacher) / export.WEIGHTS_NAME),
-    ):
-        if recipe[key]:
-            started[key] = export.describe_weights(file)
-            recipe[key] = Path(recipe[key]).name
+    if job.recipe.pretrained_file:
+        started["pretrained_file"] = export.describe_weights(Path(job.recipe.pretrained_file))
+    if job.recipe.teachers:
+        first, *others = [
+            export.describe_weights(folder / export.WEIGHTS_NAME) for folder in job.recipe.teachers
+        ]
+        started["teacher"] = [first, *others] if others else first
     learning = learnt_from(job.data)
     return {
         **({"learning": learning} if learning else {}),

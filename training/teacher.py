@@ -6,6 +6,7 @@ A. Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015 (arXiv:1412.655
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,16 +48,17 @@ def refuse_without_map(network: nn.Module, size: int) -> None:
 class Student(nn.Module):
     """The network that learns, with a projection of its feature map to the teacher's channels."""
 
-    def __init__(self, network: nn.Module, teacher: nn.Module, *, is_copy: bool) -> None:
+    def __init__(self, network: nn.Module, teacher: nn.Module, *, projects: bool) -> None:
         """Both are timm networks, whose `num_features` counts the channels of the last feature map.
 
-        One that starts as a copy of the teacher has the teacher's channels. Through a projection that is still to be
-        learnt, they would move away from where statistics and the map of findings look for them.
+        One that starts as a copy of the teacher has the teacher's channels, and projects nothing. Through a projection
+        that is still to be learnt, they would move away from where statistics and the map of findings look for them.
+        Where no features are compared, there may be none that could be projected.
         """
         super().__init__()
         self.network = network
         channels = int(network.num_features), int(teacher.num_features)  # type: ignore[arg-type]
-        self.projection: nn.Module = nn.Identity() if is_copy else nn.Conv2d(*channels, 1)
+        self.projection: nn.Module = nn.Conv2d(*channels, 1) if projects else nn.Identity()
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits, and the feature map in the teacher's channels."""
@@ -65,28 +67,30 @@ class Student(nn.Module):
 
 
 class Teacher:
-    """The recipe's teacher on a device."""
+    """The recipe's teacher on a device, or its teachers, whose probabilities are heard as one: their mean.
+
+    Feature maps are those of the first.
+    """
 
     def __init__(self, recipe: Recipe, labels: Sequence[str], device: torch.device) -> None:
         """Load it. Raises RecipeError when its labels differ, CardError or NetworkError when it can't be loaded."""
         self._recipe = recipe
-        card, network = load_network(Path(recipe.teacher))
-        if list(card.labels) != list(labels):
-            raise RecipeError(
-                f"the teacher {recipe.teacher} knows the labels {', '.join(card.labels)}, and the training has "
-                f"{', '.join(labels)}; they must be the same"
-            )
-        self._spec: InputSpec = card.input
-        self.network: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network.requires_grad_(False)
+        self._members = [_member(folder, labels, device) for folder in recipe.teachers]
+        self.network = self._members[0][1]
 
     @torch.no_grad()
     def outputs(self, images: torch.Tensor) -> DistillationOutputs:
-        """The teacher's outputs for augmented images (batch, channels, size, size) from 0 to 1."""
-        inputs = normalise_unit(images, self._spec).contiguous(memory_format=torch.channels_last)
-        features = self.network.forward_features(inputs)  # type: ignore[operator]
-        logits = self.network.forward_head(features)  # type: ignore[operator]
-        return DistillationOutputs(logits.float(), features.float())
+        """The teacher's outputs for augmented images (batch, channels, size, size) from 0 to 1.
+
+        Logits of several teachers are those of their mean probabilities at the recipe's temperature.
+        """
+        outputs = [_outputs(images, spec, network) for spec, network in self._members]
+        if len(outputs) == 1:
+            return outputs[0]
+        temperature = self._recipe.teacher_temperature
+        said = torch.stack([(output.logits / temperature).log_softmax(1) for output in outputs])
+        mean = said.logsumexp(0) - math.log(len(outputs))
+        return DistillationOutputs(mean * temperature, outputs[0].features)
 
     def loss(self, student: DistillationOutputs, teacher: DistillationOutputs) -> torch.Tensor:
         """How much the student differs from the teacher: in its probabilities, and in the direction of its features.
@@ -101,8 +105,32 @@ class Teacher:
             reduction="batchmean",
             log_target=True,
         )
+        if not self._recipe.teacher_features:
+            return temperature**2 * divergence
         features = student.features.float()
         if features.shape[2:] != teacher.features.shape[2:]:
             features = functional.interpolate(features, teacher.features.shape[2:], mode="bilinear")
         distance = 1 - functional.cosine_similarity(features, teacher.features, dim=1).mean()
         return temperature**2 * divergence + self._recipe.teacher_features * distance
+
+
+def _member(folder: Path, labels: Sequence[str], device: torch.device) -> tuple[InputSpec, nn.Module]:
+    """A teacher and how it wants to see scans. Raises as `Teacher` does."""
+    card, network = load_network(folder)
+    if list(card.labels) != list(labels):
+        raise RecipeError(
+            f"the teacher {folder} knows the labels {', '.join(card.labels)}, and the training has "
+            f"{', '.join(labels)}; they must be the same"
+        )
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return card.input, network.requires_grad_(False)
+
+
+def _outputs(images: torch.Tensor, spec: InputSpec, network: nn.Module) -> DistillationOutputs:
+    """What one teacher says; where its input has a fixed size, images are brought to it."""
+    if hasattr(network, "set_input_size") and images.shape[-1] != spec.size:
+        images = functional.interpolate(images, (spec.size, spec.size), mode="bilinear", antialias=True)
+    inputs = normalise_unit(images, spec).contiguous(memory_format=torch.channels_last)
+    features = network.forward_features(inputs)  # type: ignore[operator]
+    logits = network.forward_head(features)  # type: ignore[operator]
+    return DistillationOutputs(logits.float(), features.float())

@@ -1,17 +1,29 @@
 """Loading a model's network from its folder."""
 
+import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
 from handlers.card import CARD_NAME, ModelCard
 from handlers.card_statistics import STATISTICS_NAME
-from handlers.network import NetworkError, build_network, load_network, load_statistics, refuse_misfit
+from handlers.gradcam import grad_cam
+from handlers.network import (
+    WEIGHTS_NAME,
+    NetworkError,
+    build_network,
+    fit_to,
+    load_network,
+    load_statistics,
+    refuse_misfit,
+)
 from handlers.predictor import Predictor
 from tests.models import give_statistics, make_model
 
@@ -94,6 +106,26 @@ def test_statistics_that_the_card_promises_and_are_not_there_are_refused(tmp_pat
 def test_an_unknown_architecture_is_named() -> None:
     with pytest.raises(NetworkError, match="'convnext_huge_typo'"):
         build_network("convnext_huge_typo", 6)
+
+
+def test_a_network_of_a_fixed_size_is_served_at_the_size_of_its_card(tmp_path: Path) -> None:
+    """A vision transformer knows a place for each patch of 224 x 224 pixels, and was trained for 64 x 64."""
+    folder = make_model(tmp_path, architecture="vit_tiny_patch16_224")
+    card, network = load_network(folder)
+    fit_to(network, 64)
+    weights = save({name: values.half().contiguous() for name, values in network.state_dict().items()})
+    (folder / WEIGHTS_NAME).write_bytes(weights)
+    replace(
+        card, input=replace(card.input, size=64), weights_sha256=hashlib.sha256(weights).hexdigest()
+    ).save(folder / CARD_NAME)
+
+    refuse_misfit(folder)
+
+    _, loaded = load_network(folder)
+    images = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(loaded(images), network.half().float()(images), atol=1e-4)
+    assert grad_cam(loaded).explain(grad_cam(loaded).forward(images), [0, 1], [0, 1]).shape[1:] == (4, 4)
 
 
 def test_a_network_is_served_without_importing_what_it_does_not_need(tmp_path: Path) -> None:

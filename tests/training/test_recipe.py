@@ -1,11 +1,21 @@
 """The recipes that come with the project, and the values that a recipe refuses."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 
-from training.recipe import MAX_EPOCHS, MAX_SEED, Recipe, RecipeError, load_recipe, named_recipes, options
+from training.recipe import (
+    MAX_EPOCHS,
+    MAX_SEED,
+    Recipe,
+    RecipeError,
+    load_recipe,
+    named_recipes,
+    options,
+    without_folders,
+)
 
 
 def test_the_default_is_the_published_recipe() -> None:
@@ -115,3 +125,30 @@ def test_keys_that_need_each_other_are_asked_for() -> None:
         load_recipe("published", {"first_size": 112})
     with pytest.raises(RecipeError, match="go together"):
         load_recipe("published", {"teacher": "runs/teacher"})
+
+
+def test_layers_that_learn_slower_have_no_teacher() -> None:
+    with pytest.raises(RecipeError, match="without a teacher"):
+        load_recipe("published", {"teacher": "runs/vit", "teacher_weight": 0.5, "layer_decay": 0.7})
+
+
+def test_teachers_are_folders_between_commas(tmp_path: Path) -> None:
+    recipe = load_recipe("published", {"teacher": "runs/vit, runs/lite", "teacher_weight": 0.5})
+    assert recipe.teachers == (Path("runs/vit"), Path("runs/lite"))
+    assert load_recipe("published").teachers == ()
+
+    (tmp_path / "clinics, north" / "1.0.0").mkdir(parents=True)
+    one = load_recipe(
+        "published", {"teacher": str(tmp_path / "clinics, north" / "1.0.0"), "teacher_weight": 1.0}
+    )
+    assert one.teachers == (tmp_path / "clinics, north" / "1.0.0",)
+    assert without_folders(asdict(one))["teacher"] == "1.0.0"
+
+
+def test_a_shared_recipe_names_files_without_their_folders() -> None:
+    values = {
+        "teacher": "/home/anna/vit,/srv/lite",
+        "pretrained_file": "/home/anna/a,b.safetensors",
+        "seed": 3,
+    }
+    assert without_folders(values) == {"teacher": "vit,lite", "pretrained_file": "a,b.safetensors", "seed": 3}

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
+from handlers.card import CARD_NAME, ModelCard
 from handlers.network import load_network
 from tests.models import make_model
-from training.recipe import load_recipe
+from training.recipe import Recipe, RecipeError, load_recipe
 from training.teacher import DistillationOutputs, Student, Teacher
 
 
@@ -26,11 +28,11 @@ def test_a_copy_of_its_teacher_starts_with_all_that_the_teacher_has(tmp_path: Pa
     assert recipe.starts_as_teacher
 
     with torch.no_grad():
-        student = Student(copy, teacher.network, is_copy=recipe.starts_as_teacher)
+        student = Student(copy, teacher.network, projects=not recipe.starts_as_teacher)
         logits, features = student(images)
         distance = teacher.loss(
             DistillationOutputs(logits, features),
-            DistillationOutputs(*Student(teacher.network, teacher.network, is_copy=True)(images)),
+            DistillationOutputs(*Student(teacher.network, teacher.network, projects=False)(images)),
         )
 
     assert abs(float(distance)) < 1e-5
@@ -40,3 +42,47 @@ def test_a_network_that_starts_elsewhere_is_no_copy_of_its_teacher(tmp_path: Pat
     recipe = replace(load_recipe("published"), teacher=str(tmp_path / "a"), teacher_weight=0.5)
     assert not recipe.starts_as_teacher
     assert not replace(recipe, pretrained_file=str(tmp_path / "b" / "weights.safetensors")).starts_as_teacher
+
+
+def taught_by(*folders: Path) -> Recipe:
+    """Learns from the probabilities of these models alone."""
+    return replace(
+        load_recipe("published"),
+        teacher=",".join(map(str, folders)),
+        teacher_weight=1.0,
+        teacher_temperature=2.0,
+    )
+
+
+def test_several_teachers_are_heard_as_their_mean(tmp_path: Path) -> None:
+    folders = [make_model(tmp_path, version=f"{number}.0.0", seed=number) for number in (1, 2)]
+    images = torch.rand(3, 3, 64, 64)
+    labels = load_network(folders[0])[0].labels
+
+    alone = [Teacher(taught_by(folder), labels, torch.device("cpu")).outputs(images) for folder in folders]
+    together = Teacher(taught_by(*folders), labels, torch.device("cpu")).outputs(images)
+
+    mean = sum((output.logits / 2).softmax(1) for output in alone) / 2
+    assert torch.allclose((together.logits / 2).softmax(1), torch.as_tensor(mean), atol=1e-6)
+    assert torch.equal(together.features, alone[0].features)
+
+
+def test_a_teacher_with_other_labels_is_named(tmp_path: Path) -> None:
+    one, other = (make_model(tmp_path, version=f"{number}.0.0", seed=number) for number in (1, 2))
+    card = ModelCard.load(other / CARD_NAME)
+    replace(card, labels=("OTHER", *card.labels[1:])).save(other / CARD_NAME)
+    with pytest.raises(RecipeError, match=r"the teacher .*2\.0\.0 knows the labels OTHER"):
+        Teacher(taught_by(one, other), load_network(one)[0].labels, torch.device("cpu"))
+
+
+def test_a_vision_transformer_teaches_scans_of_another_size_than_its_own(tmp_path: Path) -> None:
+    """Its input has a fixed size, and it has no map of features: neither matters to who learns its probabilities."""
+    folder = make_model(tmp_path, architecture="vit_tiny_patch16_224")
+    card, _ = load_network(folder)
+    teacher = Teacher(taught_by(folder), card.labels, torch.device("cpu"))
+
+    outputs = teacher.outputs(torch.rand(2, 3, 96, 96))
+    of_student = DistillationOutputs(torch.randn(2, len(card.labels)), torch.randn(2, 320, 3, 3))
+
+    assert outputs.logits.shape == (2, len(card.labels))
+    assert teacher.loss(of_student, outputs) > 0

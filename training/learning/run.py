@@ -36,7 +36,7 @@ from training.logs import TrainingLog
 from training.loop import Training, TrainingError
 from training.origin import with_hashes_of_files
 from training.prediction import Outputs
-from training.recipe import Recipe
+from training.recipe import Recipe, without_folders
 from training.statistics.features import embed
 from training.statistics.making import embed_scans, make_statistics
 from training.statistics.options import Options
@@ -222,10 +222,7 @@ class _Steps:
         ).save(self._model / CARD_NAME)
 
     def _made_with(self, data: Sources, best_epoch: int) -> dict[str, Any]:
-        recipe = {
-            name: Path(value).name if name in ("pretrained_file", "teacher") else value
-            for name, value in asdict(self._order.recipe).items()
-        }
+        recipe = without_folders(asdict(self._order.recipe))
         before = self._before
         return {
             "command": self._order.command,
@@ -324,10 +321,7 @@ class _Steps:
 
 def _plan_of_training(recipe: Recipe, scans: Sequence[Scan]) -> dict[str, Any]:
     """As of any training, without the folders, which may lie elsewhere when it goes on."""
-    return {
-        name: Path(value).name if name in ("pretrained_file", "teacher") else value
-        for name, value in checkpoint.plan(recipe, scans).items()
-    }
+    return without_folders(checkpoint.plan(recipe, scans))
 
 
 def _made(folder: Path) -> Path:

@@ -71,7 +71,14 @@ def test_what_is_no_file_is_found_before_anything_is_read(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--arch", "vit_tiny_patch16_224", "--size", 128], "takes no squares of 128 pixels .* made for 224"),
+        (
+            ["--arch", "maxvit_rmlp_pico_rw_256", "--size", 100],
+            "takes no squares of 100 pixels .* made for 256",
+        ),
+        (
+            ["--arch", "vit_tiny_patch16_224", "--size", 64, "--first-size", 32, "--first-epochs", 1],
+            "squares of 64 pixels takes no others .* leave out --first-size",
+        ),
         (["--arch", "xcit_nano_12_p16_224"], "can be trained, but not served: Grad-CAM doesn't know"),
     ],
 )
@@ -89,7 +96,7 @@ def test_a_number_of_processes_that_cannot_be(folder_data: Path, tmp_path: Path,
         run("--data", folder_data, "--out", tmp_path / "model", *SMALL, "--processes", processes)
 
 
-def test_a_teacher_is_held_beside_maps_alone(folder_data: Path, tmp_path: Path) -> None:
+def test_features_are_compared_of_maps_alone(folder_data: Path, tmp_path: Path) -> None:
     teacher = tmp_path / "teacher"
     sizes = ["--epochs", 1, "--batch-size", 4]
     run("--data", folder_data, "--out", teacher, *SMALL, *sizes)
@@ -97,7 +104,7 @@ def test_a_teacher_is_held_beside_maps_alone(folder_data: Path, tmp_path: Path) 
     with pytest.raises(RecipeError, match="VisionTransformer has no feature map"):
         run(
             *("--data", folder_data, "--out", tmp_path / "model", *student, *sizes),
-            *("--teacher", teacher, "--teacher-weight", 0.5),
+            *("--teacher", teacher, "--teacher-weight", 0.5, "--teacher-features", 1),
         )
 
 
