@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ def bscan(width: int = 512, height: int = 384, seed: int = 0) -> Grey:
     return np.clip(light * speckle * 160, 0, 255).astype(np.uint8)
 
 
+@cache
 def answered_png() -> bytes:
     """A simulated B-scan that the bundled model answers with one label, CSR, and far from its thresholds."""
     from training.simulator import simulate  # which few tests need
