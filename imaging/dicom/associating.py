@@ -9,11 +9,14 @@ association is cut. Or it is false of a loop that holds, and the sender waits fo
 
 from __future__ import annotations
 
+import queue
 import threading
+from contextlib import suppress
 from typing import Any
 
 from pynetdicom import AE
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 LOOK_S = 0.05
 """How often it is seen whether the loop has ended, which then holds nowhere."""
@@ -25,9 +28,21 @@ def associate(entity: AE, host: str, port: int, *, ae_title: str, **options: Any
     It may have been refused: ask its `is_established`.
     """
     association = entity.associate(host, port, ae_title=ae_title, **options)
+    if not association.is_established:
+        _take_refusal(association)
     association._reactor_checkpoint = Checkpoint(association)
     association.__class__ = _Asking
     return association
+
+
+def _take_refusal(association: Association) -> None:
+    """Note the refusal that still waits to be taken by the association's thread, which has ended."""
+    with suppress(queue.Empty):
+        while True:
+            answer = association.dul.to_user_queue.get_nowait()
+            if isinstance(answer, A_ASSOCIATE) and answer.result:
+                association.acceptor.primitive = answer
+                association.is_rejected, association.is_aborted = True, False
 
 
 class Checkpoint(threading.Event):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -200,7 +201,9 @@ def test_a_missing_document_is_named(busy: Scan, model: Any) -> None:
 
 
 def test_a_document_that_was_put_there_is_named(busy: Scan, administrator: User) -> None:
-    put = collection(User).find_one({"_id": administrator.pk}) | {"_id": ObjectId(), "username": "mallory"}
+    # What is from before the first record has none; an id tells whole seconds.
+    later = ObjectId.from_datetime(clock.now() + timedelta(seconds=1))
+    put = collection(User).find_one({"_id": administrator.pk}) | {"_id": later, "username": "mallory"}
     collection(User).insert_one(put)
     assert differences() == [f"user {put['_id']}: no record tells where it came from"]
 

@@ -13,6 +13,7 @@ import pytest
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, evt
 from pynetdicom.sop_class import Verification
+from pynetdicom.transport import AssociationSocket
 
 from imaging.dicom.associating import associate
 from tests.waiting import wait_for
@@ -45,6 +46,34 @@ def test_who_is_not_on_the_list_is_refused_and_written_down(
         assert (refused.result, refused.result_source, refused.diagnostic) == (1, 1, reason)
     found = wait_for(lambda: list(WaitingRecord.objects.filter(action=Action.DICOM_REFUSED)))
     assert [(each.actor, each.object_id) for each in found] == [("anonymous", "127.0.0.1")]
+
+
+class Late(threading.Event):
+    """Whoever waits until a connection is ready goes on when it is at its end."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def wait(self, timeout: float | None = None) -> bool:
+        super().wait(timeout)
+        return bool(wait_for(lambda: not self._connection._is_connected))
+
+
+def test_a_refusal_is_known_also_by_who_looks_late(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine the answer may be there, and the connection closed, before pynetdicom looks at either."""
+    make = AssociationSocket.__init__
+
+    def make_late(self: AssociationSocket, *arguments: Any, **options: Any) -> None:
+        make(self, *arguments, **options)
+        self._ready = Late(self)
+
+    monkeypatch.setattr(AssociationSocket, "__init__", make_late)
+    association = associated(receiver, "NOBODY")
+    assert association.is_rejected
+    assert association.acceptor.primitive.diagnostic == 3
 
 
 @pytest.mark.parametrize(
