@@ -39,7 +39,7 @@ def _take_refusal(association: Association) -> None:
     """Note the refusal that still waits to be taken by the association's thread, which has ended."""
     with suppress(queue.Empty):
         while True:
-            answer = association.dul.to_user_queue.get_nowait()
+            answer: Any = association.dul.to_user_queue.get_nowait()
             if isinstance(answer, A_ASSOCIATE) and answer.result:
                 association.acceptor.primitive = answer
                 association.is_rejected, association.is_aborted = True, False
