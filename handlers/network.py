@@ -19,6 +19,7 @@ from handlers.card_int8 import INT8_NAME
 from handlers.card_statistics import STATISTICS_NAME
 from handlers.findings import FindingsDecoder
 from handlers.int8_ranges import Ranges, RangesError, from_tensors
+from handlers.load_errors import one_line
 from handlers.statistics import Statistics, StatisticsError
 
 WEIGHTS_NAME = "weights.safetensors"
@@ -42,11 +43,18 @@ def build_network(architecture: str, label_count: int, **options: Any) -> nn.Mod
 def fit_to(network: nn.Module, size: int) -> None:
     """Let a network whose input has a fixed size, as a vision transformer's, take squares of `size` pixels.
 
-    What it knows of places is brought to the new grid. Other networks take every size anyway.
+    What it knows of places is brought to the new grid. Other networks take every size anyway. Raises NetworkError for a
+    size that the network can't have.
     """
     embedding, change = getattr(network, "patch_embed", None), getattr(network, "set_input_size", None)
-    if callable(change) and getattr(embedding, "img_size", None) not in (None, (size, size)):
+    if not callable(change) or getattr(embedding, "img_size", None) in (None, (size, size)):
+        return
+    try:
         change(img_size=(size, size))
+    except (ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise NetworkError(
+            f"{type(network).__name__} can't be made for squares of {size} pixels ({one_line(error)})"
+        ) from error
 
 
 def load_network(folder: Path) -> tuple[ModelCard, nn.Module]:

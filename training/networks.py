@@ -26,7 +26,8 @@ def build(recipe: Recipe, label_count: int) -> nn.Module:
     """A timm network with a classifier for `label_count` labels.
 
     The classifier of a weights file is kept if it has as many labels, so that a training can start from another one.
-    Raises WeightsError when timm doesn't know the architecture, or when the pretrained weights can't be loaded.
+    Raises WeightsError when timm doesn't know the architecture, when it can't have the recipe's size, or when the
+    pretrained weights can't be loaded.
     """
     if not timm.is_model(recipe.architecture):
         near = ", ".join(timm.list_models(f"*{recipe.architecture.split('_')[0]}*")[:8])
@@ -53,8 +54,10 @@ def build(recipe: Recipe, label_count: int) -> nn.Module:
         ) from error
     try:
         fit_to(network, recipe.size)
-    except (AssertionError, ValueError):
-        pass  # `refuse_unservable` says it
+    except NetworkError as error:
+        raise WeightsError(
+            f"{recipe.architecture}: {error}; choose another --size or another --arch"
+        ) from error
     return network
 
 

@@ -128,6 +128,11 @@ def test_a_network_of_a_fixed_size_is_served_at_the_size_of_its_card(tmp_path: P
     assert grad_cam(loaded).explain(grad_cam(loaded).forward(images), [0, 1], [0, 1]).shape[1:] == (4, 4)
 
 
+def test_a_size_that_a_network_can_not_have_is_named() -> None:
+    with pytest.raises(NetworkError, match="VisionTransformer can't be made for squares of 8 pixels"):
+        fit_to(build_network("vit_tiny_patch16_224", 3), 8)
+
+
 def test_a_network_is_served_without_importing_what_it_does_not_need(tmp_path: Path) -> None:
     """It would be half of a model worker's start; what needs it still gets it."""
     folder = make_model(tmp_path)
