@@ -60,11 +60,11 @@ class Training:
             if recipe.ema_decay
             else None
         )
-        self._teacher = Teacher(recipe, labels, accelerator.device) if recipe.teacher else None
+        self._teacher = Teacher(recipe, labels, accelerator.device) if recipe.teachers else None
         if self._teacher is not None:
             if recipe.teacher_features:
-                for compared in (network, self._teacher.network):
-                    refuse_without_map(compared.to(accelerator.device), recipe.size)
+                refuse_without_map(network.to(accelerator.device), recipe.size)
+                refuse_without_map(self._teacher.network, self._teacher.size)
             projects = bool(recipe.teacher_features) and not recipe.starts_as_teacher
             network = Student(network, self._teacher.network, projects=projects)
         optimizer = make_optimizer(network, recipe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import field
@@ -157,9 +158,9 @@ class Recipe:
             )
         if bool(self.first_size) != bool(self.first_epochs):
             raise ValueError("first_size and first_epochs go together: give both or neither")
-        if bool(self.teacher) != bool(self.teacher_weight):
+        if bool(self.teachers) != bool(self.teacher_weight):
             raise ValueError("teacher and teacher_weight go together: give both or neither")
-        if self.teacher and self.layer_decay != 1:
+        if self.teachers and self.layer_decay != 1:
             raise ValueError("layer_decay is for a network that learns without a teacher: give one of them")
         return self
 
@@ -185,7 +186,7 @@ def without_folders(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _folders(teacher: str) -> tuple[Path, ...]:
     """The folders between the commas; one whose own path has a comma is a folder, too."""
-    if Path(teacher).is_dir() and teacher:
+    if os.path.isdir(teacher):  # which Path's own raises for names that are too long
         return (Path(teacher),)
     return tuple(Path(folder.strip()) for folder in teacher.split(",") if folder.strip())
 

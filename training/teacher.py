@@ -76,7 +76,9 @@ class Teacher:
         """Load it. Raises RecipeError when its labels differ, CardError or NetworkError when it can't be loaded."""
         self._recipe = recipe
         self._members = [_member(folder, labels, device) for folder in recipe.teachers]
-        self.network = self._members[0][1]
+        spec, self.network = self._members[0]
+        self.size = spec.size
+        """Pixels along a side of what the first has learnt from; it may take others, too."""
 
     @torch.no_grad()
     def outputs(self, images: torch.Tensor) -> DistillationOutputs:

@@ -127,6 +127,11 @@ def test_keys_that_need_each_other_are_asked_for() -> None:
         load_recipe("published", {"teacher": "runs/teacher"})
 
 
+def test_a_comma_alone_is_no_teacher() -> None:
+    with pytest.raises(RecipeError, match="go together"):
+        load_recipe("published", {"teacher": " ,", "teacher_weight": 0.5})
+
+
 def test_layers_that_learn_slower_have_no_teacher() -> None:
     with pytest.raises(RecipeError, match="without a teacher"):
         load_recipe("published", {"teacher": "runs/vit", "teacher_weight": 0.5, "layer_decay": 0.7})
