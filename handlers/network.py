@@ -63,8 +63,7 @@ def load_network(folder: Path) -> tuple[ModelCard, nn.Module]:
     Raises CardError, or NetworkError if the weights are missing, not those of the card, or don't fit.
     """
     card, weights = _read(folder)
-    network = build_network(card.architecture, len(card.labels))
-    fit_to(network, card.input.size)
+    network = _made_for(card)
     _refuse_others(folder / WEIGHTS_NAME, _whose(card), network, weights)
     network.load_state_dict({name: _widened(values) for name, values in weights.items()})
     return card, network.eval()
@@ -152,12 +151,18 @@ def refuse_misfit(folder: Path) -> None:
     """Raise CardError or NetworkError as the loading functions do, without making the network, which may be huge."""
     card, weights = _read(folder)
     with torch.device("meta"):
-        network = build_network(card.architecture, len(card.labels))
-        fit_to(network, card.input.size)
+        network = _made_for(card)
     _refuse_others(folder / WEIGHTS_NAME, _whose(card), network, weights)
     load_statistics(folder, card, network)
     load_decoder(folder, card, network)
     load_ranges(folder, card, network)
+
+
+def _made_for(card: ModelCard) -> nn.Module:
+    """The card's network with random weights, for inputs of its size. Raises NetworkError."""
+    network = build_network(card.architecture, len(card.labels))
+    fit_to(network, card.input.size)
+    return network
 
 
 def _read(folder: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:

@@ -7,9 +7,7 @@ import subprocess
 import sys
 from typing import Self
 
-from operations.stack.folder import DataFolder
-from operations.stack.managing import running_environment
-from tests.stacks import ROOT, Stack, environment
+from tests.stacks import ROOT, Stack
 
 DO_SCRIPTS = """
 import contextlib, io, json, sys, traceback
@@ -34,7 +32,7 @@ class Shell:
     def __init__(self, stack: Stack) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", DO_SCRIPTS],
-            env=running_environment(DataFolder(stack.data), stack.state, environment()),
+            env=stack.web_environment,
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -90,7 +90,7 @@ class Stack:
         """What a script prints in a process of this stack's web app, with `given` on its standard input."""
         ran = subprocess.run(
             [sys.executable, "-c", f"import django; django.setup()\n{script}"],
-            env=running_environment(DataFolder(self.data), self.state, environment()),
+            env=self.web_environment,
             cwd=ROOT,
             input=given,
             capture_output=True,
@@ -100,6 +100,11 @@ class Stack:
         )
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
+
+    @property
+    def web_environment(self) -> dict[str, str]:
+        """Of another process of its web app."""
+        return running_environment(DataFolder(self.data), self.state, environment())
 
     def down(self) -> None:
         self.command("down")

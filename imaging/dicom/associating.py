@@ -36,7 +36,11 @@ def associate(entity: AE, host: str, port: int, *, ae_title: str, **options: Any
 
 
 def _take_refusal(association: Association) -> None:
-    """Note the refusal that still waits to be taken by the association's thread, which has ended."""
+    """Note the refusal that still waits to be taken by the association's thread, which has ended.
+
+    After its request the thread looks whether it is connected (`ACSE._negotiate_as_requestor`). On a busy machine the
+    refusal has come by then, and has closed the connection: pynetdicom aborts, and tells nobody that it was refused.
+    """
     with suppress(queue.Empty):
         while True:
             answer: Any = association.dul.to_user_queue.get_nowait()

@@ -47,21 +47,23 @@ def upgraded(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Itera
     """Made once, as every migration takes seconds; `fresh_database` gives each test its documents as they were."""
     name = f"upgraded_{secrets.token_hex(4)}"
     with django_db_blocker.unblock():
-        with _used(name) as database:
-            scan = _stored_by_the_first_version()
-            call_command("migrate", interactive=False, verbosity=0)
-            documents = _documents(database)
-        yield Upgraded(name, scan, documents)
-        connection.database.client.drop_database(name)
+        try:
+            with _used(name) as database:
+                scan = _stored_by_the_first_version()
+                call_command("migrate", interactive=False, verbosity=0)
+                documents = _documents(database)
+            yield Upgraded(name, scan, documents)
+        finally:
+            connection.database.client.drop_database(name)
 
 
 @pytest.fixture
 def fresh_database(db: None, upgraded: Upgraded) -> Iterator[Database[dict[str, Any]]]:
     """The web app on the upgraded database, in which no test has changed anything."""
     with _used(upgraded.name) as database:
-        for name, documents in upgraded.documents.items():
+        for name in database.list_collection_names():
             database[name].delete_many({})
-            if documents:
+            if documents := upgraded.documents.get(name):
                 database[name].insert_many(documents)
         yield database
 
