@@ -16,11 +16,17 @@ FIRST_SHARE = 0.01
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser; biases and norms don't decay. Raises RecipeError for a name that timm doesn't know.
+    """The recipe's optimiser; biases and norms don't decay.
+
+    Raises RecipeError for a name that timm doesn't know, and for `layer_decay` with layers that timm can't order.
 
     With `layer_decay` a layer's rate is that of the layer behind it times this factor (K. Clark et al., "ELECTRA", ICLR
     2020, arXiv:2003.10555), so that what a pretrained network sees first changes least.
     """
+    if recipe.layer_decay != 1 and not hasattr(network, "group_matcher"):
+        raise RecipeError(
+            f"timm doesn't say in which order the layers of {type(network).__name__} come: leave out --layer-decay"
+        )
     layers = {} if recipe.layer_decay == 1 else {"layer_decay": recipe.layer_decay}
     try:
         optimizer: torch.optim.Optimizer = create_optimizer_v2(

@@ -6,7 +6,7 @@ import pytest
 
 from handlers.network import build_network
 from training.optimization import LearningRate, make_optimizer
-from training.recipe import Recipe, load_recipe
+from training.recipe import Recipe, RecipeError, load_recipe
 
 RECIPE = replace(load_recipe("modern"), learning_rate=0.001, warmup_epochs=0.0, epochs=2)
 
@@ -31,3 +31,10 @@ def test_with_layer_decay_each_layer_learns_slower_than_the_one_behind_it() -> N
     for earlier in range(11):
         slow, fast = (rate[f"blocks.{number}.mlp.fc1.weight"] for number in (earlier, earlier + 1))
         assert slow == pytest.approx(fast / 2)
+
+
+def test_layers_without_an_order_in_timm_are_told_apart_from_a_wrong_optimizer() -> None:
+    network = build_network("pit_ti_224", 3)
+    with pytest.raises(RecipeError, match="PoolingVisionTransformer.*leave out --layer-decay"):
+        make_optimizer(network, replace(RECIPE, layer_decay=0.5))
+    make_optimizer(network, RECIPE)
