@@ -23,7 +23,7 @@ from training.recipe import Recipe, RecipeError
 
 @dataclass(frozen=True)
 class DistillationOutputs:
-    """Logits (batch, labels) and the last feature map (batch, channels, rows, columns)."""
+    """Logits (batch, labels) and the last feature map (batch, channels, rows, columns), as `feature_map` makes it."""
 
     logits: torch.Tensor
     features: torch.Tensor
@@ -33,11 +33,27 @@ class DistillationOutputs:
         return DistillationOutputs(self.logits[chosen], self.features[chosen])
 
 
+def feature_map(network: nn.Module, features: torch.Tensor) -> torch.Tensor:
+    """What a timm network's `forward_features` returns, as a map (batch, channels, rows, columns) if it is one.
+
+    The tokens of a vision transformer's patches are one, by the grid of the patches; its class token is left out. A
+    map whose channels come last, as a Swin transformer's, gets them in front. What is no map is returned as it is.
+    """
+    if features.ndim == 4 and features.shape[1] != network.num_features == features.shape[3]:
+        return features.permute(0, 3, 1, 2)
+    rows, columns = getattr(getattr(network, "patch_embed", None), "grid_size", None) or (0, 0)
+    before = int(getattr(network, "num_prefix_tokens", 0))
+    if features.ndim != 3 or features.shape[1] != before + rows * columns:
+        return features
+    return features[:, before:].mT.reshape(len(features), -1, rows, columns)
+
+
 @torch.no_grad()
 def refuse_without_map(network: nn.Module, size: int) -> None:
     """Raise RecipeError when the network's features are no map (batch, channels, rows, columns)."""
     device = next(network.parameters()).device
-    features = network.eval().forward_features(torch.zeros(1, 3, size, size, device=device))  # type: ignore[operator]
+    images = torch.zeros(1, 3, size, size, device=device)
+    features = feature_map(network, network.eval().forward_features(images))  # type: ignore[operator]
     if features.ndim != 4 or features.shape[1] != network.num_features:
         raise RecipeError(
             f"the features of teacher and network are compared position by position, and {type(network).__name__} has "
@@ -63,7 +79,8 @@ class Student(nn.Module):
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits, and the feature map in the teacher's channels."""
         features = self.network.forward_features(images)  # type: ignore[operator]
-        return self.network.forward_head(features), self.projection(features)  # type: ignore[operator]
+        logits: torch.Tensor = self.network.forward_head(features)  # type: ignore[operator]
+        return logits, self.projection(feature_map(self.network, features))
 
 
 class Teacher:
@@ -135,4 +152,4 @@ def _outputs(images: torch.Tensor, spec: InputSpec, network: nn.Module) -> Disti
     inputs = normalise_unit(images, spec).contiguous(memory_format=torch.channels_last)
     features = network.forward_features(inputs)  # type: ignore[operator]
     logits = network.forward_head(features)  # type: ignore[operator]
-    return DistillationOutputs(logits.float(), features.float())
+    return DistillationOutputs(logits.float(), feature_map(network, features).float())

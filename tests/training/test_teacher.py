@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from handlers.card import CARD_NAME, ModelCard
-from handlers.network import load_network
+from handlers.network import build_network, fit_to, load_network
 from tests.models import make_model
 from training.recipe import Recipe, RecipeError, load_recipe
-from training.teacher import DistillationOutputs, Student, Teacher
+from training.teacher import DistillationOutputs, Student, Teacher, feature_map, refuse_without_map
 
 
 def test_a_copy_of_its_teacher_starts_with_all_that_the_teacher_has(tmp_path: Path) -> None:
@@ -76,13 +76,39 @@ def test_a_teacher_with_other_labels_is_named(tmp_path: Path) -> None:
 
 
 def test_a_vision_transformer_teaches_scans_of_another_size_than_its_own(tmp_path: Path) -> None:
-    """Its input has a fixed size, and it has no map of features: neither matters to who learns its probabilities."""
+    """Its input has a fixed size, and the map of its patches has another one than the learner's."""
     folder = make_model(tmp_path, architecture="vit_tiny_patch16_224")
     card, _ = load_network(folder)
-    teacher = Teacher(taught_by(folder), card.labels, torch.device("cpu"))
+    teacher = Teacher(replace(taught_by(folder), teacher_features=1.0), card.labels, torch.device("cpu"))
 
     outputs = teacher.outputs(torch.rand(2, 3, 96, 96))
-    of_student = DistillationOutputs(torch.randn(2, len(card.labels)), torch.randn(2, 320, 3, 3))
+    _, features = Student(build_network("convnext_atto", 3), teacher.network, projects=True)(
+        torch.rand(2, 3, 96, 96)
+    )
 
     assert outputs.logits.shape == (2, len(card.labels))
-    assert teacher.loss(of_student, outputs) > 0
+    assert outputs.features.shape == (2, 192, 14, 14) and features.shape == (2, 192, 3, 3)
+    assert teacher.loss(DistillationOutputs(torch.randn_like(outputs.logits), features), outputs) > 0
+
+
+def test_patches_of_a_vision_transformer_lie_in_its_map_where_they_lie_in_the_scan() -> None:
+    network = build_network("vit_tiny_patch16_224", 3)
+    fit_to(network, 64)
+    tokens = torch.arange(17 * 192.0).reshape(1, 17, 192)  # the class token, then four rows of four patches
+
+    features = feature_map(network, tokens)
+
+    assert features.shape == (1, 192, 4, 4)
+    assert torch.equal(features[0, :, 2, 1], tokens[0, 1 + 2 * 4 + 1])
+
+
+def test_a_map_with_its_channels_last_gets_them_in_front() -> None:
+    network = build_network("swin_tiny_patch4_window7_224", 3)
+    rows_and_columns = torch.rand(1, 7, 7, 768)
+    assert torch.equal(feature_map(network, rows_and_columns)[0, :, 2, 5], rows_and_columns[0, 2, 5])
+
+
+def test_features_are_compared_of_maps_alone() -> None:
+    refuse_without_map(build_network("vit_tiny_patch16_224", 3), 224)
+    with pytest.raises(RecipeError, match="PoolingVisionTransformer has no feature map"):
+        refuse_without_map(build_network("pit_ti_224", 3), 224)

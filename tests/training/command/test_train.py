@@ -184,6 +184,19 @@ def test_outliers_teach_what_has_none_of_the_labels(
     assert sure["NOISE"] < sure["HIGH"]
 
 
+def test_a_network_learns_from_the_features_of_a_vision_transformer(
+    folder_data: Path, tmp_path: Path
+) -> None:
+    teacher, taught = tmp_path / "teacher", tmp_path / "taught"
+    sizes = ["--epochs", 1, "--batch-size", 4]
+    transformer = ["--arch", "vit_tiny_patch16_224", "--no-pretrained", "--size", 48]
+    run("--data", folder_data, "--out", teacher, *transformer, *sizes)
+    lesson = ["--teacher", teacher, "--teacher-weight", 0.5, "--teacher-features", 1]
+    run("--data", folder_data, "--out", taught, *SMALL, *sizes, *lesson)
+    card, _ = load_network(taught)
+    assert card.made_with["teacher"]["weights_sha256"] == load_network(teacher)[0].weights_sha256
+
+
 def test_a_teacher_says_nothing_of_outliers(folder_data: Path, tmp_path: Path) -> None:
     data, teacher, out = with_outliers(folder_data), tmp_path / "teacher", tmp_path / "student"
     quick = ["--epochs", 1, "--batch-size", 4]
