@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import bundled
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -37,7 +39,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=Path,
-        default=ROOT / "model_store" / "retina-oct" / "2.1.0",
+        default=bundled.MODEL,
         metavar="DIR",
         help="(default: %(default)s)",
     )

@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import bundled
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from training.data.manifest import Scan
     from training.gate.subject import Subject
 
-ROOT = Path(__file__).resolve().parent.parent
-CHAMPION = ROOT / "model_store" / "retina-oct" / "2.1.0"
 NUMBERS_NAME, FIGURE_NAME = "gate.json", "gate.svg"
 SHARE_TESTED = 0.6
 MASKED, STRANGERS = 4, 6
@@ -33,7 +33,7 @@ COLOURS = {True: "#2f9e6e", False: "#c0392b", None: "#d7dde3"}
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "--champion", type=Path, default=CHAMPION, metavar="DIR", help="what candidates are made from"
+        "--champion", type=Path, default=bundled.MODEL, metavar="DIR", help="what candidates are made from"
     )
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="labelled real scans with their patients"
@@ -181,7 +181,7 @@ def _cell(across: int, down: int, colour: str) -> Any:
 def _labels() -> tuple[str, ...]:
     from handlers.card import CARD_NAME, ModelCard
 
-    return ModelCard.load(CHAMPION / CARD_NAME).labels
+    return ModelCard.load(bundled.MODEL / CARD_NAME).labels
 
 
 def _manifest(folder: Path, scans: list[Scan]) -> Path:

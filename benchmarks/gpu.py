@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import bundled
+
 if TYPE_CHECKING:
     from benchmarks.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = ROOT / "model_store" / "retina-oct"
 PEAK, SERVED, TRAINING = "peak", "served", "training"
 LIMITS_S: Mapping[str, int] = {
     PEAK: 60,
@@ -103,7 +104,6 @@ def run(arguments: argparse.Namespace) -> int:
     if min(arguments.batches) < 1 or arguments.seconds <= 0 or arguments.minutes <= 0:
         raise BenchmarkError("--batches, --seconds and --minutes must be above 0.")
     ends = time.monotonic() + 60 * arguments.minutes
-    model = max(MODEL.iterdir())
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="retinote-gpu-") as name:
         plan = Plan(
@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
             architecture=arguments.arch,
             batches=tuple(arguments.batches),
             seconds=arguments.seconds,
-            model=str(model),
+            model=str(bundled.MODEL),
             folder=name,
             scans=arguments.scans,
             train_scans=arguments.train_scans,

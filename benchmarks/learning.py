@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_MODEL = ROOT / "model_store" / "retina-oct" / "2.1.0"
+from benchmarks import bundled
+
 SHARES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 """Of the pool, at which macro F1 is compared."""
 FIRST = 32
@@ -82,7 +82,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=Path,
-        default=DEFAULT_MODEL,
+        default=bundled.MODEL,
         metavar="DIR",
         help="whose features (default: %(default)s)",
     )

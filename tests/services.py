@@ -17,20 +17,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bundled import MODEL_NAME, MODEL_STORE, VERSION
 from benchmarks.torchserve import start
 from handlers.engines.settings import CACHE_VARIABLE
 from operations import mongodb
 from operations.errors import EXPECTED
 from operations.processes import GuardedProcess, wait_until
 from operations.stack import ports
-from serving.archive import build_archive, versions
+from serving.archive import build_archive
 from serving.capacity import Capacity
 from serving.keys import InferenceKey
 from serving.torchserve import Ports, TorchServe
 from tests import scale
 
-MODEL_STORE = Path(__file__).parents[1] / "model_store"
-MODEL_NAME = "retina-oct"
 MONGODB, MODEL_SERVER = "mongodb", "model-server"
 START_TIMEOUT_S = 900
 """The first run on a machine compiles the bundled network."""
@@ -147,9 +146,7 @@ class RunServices:
             give_up=self._ended,
         )
         self._processes.append(process)
-        archive = build_archive(
-            MODEL_STORE, MODEL_NAME, versions(MODEL_STORE, MODEL_NAME)[-1], server.archives
-        )
+        archive = build_archive(MODEL_STORE, MODEL_NAME, VERSION, server.archives)
         management.register(archive.name, workers=1)
         served = ModelServer(
             inference_url=server.inference_url,

@@ -17,12 +17,13 @@ import pytest
 import requests
 from pymongo import MongoClient
 
+from benchmarks.bundled import MODEL_STORE
 from handlers.engines.settings import CACHE_VARIABLE, ENGINE_VARIABLE
 from operations.errors import OperationsError
 from operations.processes import last_lines
 from operations.stack.folder import DataFolder, all_ready, read_state, running_state
 from operations.stack.managing import running_environment
-from tests.services import MODEL_STORE, engines
+from tests.services import engines
 
 ROOT = Path(__file__).parents[1]
 SET_BY_TESTS = ("RETINOTE_", "DJANGO_", "PYTEST_")

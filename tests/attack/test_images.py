@@ -20,6 +20,7 @@ import pytest
 import requests
 from PIL import Image, PngImagePlugin
 
+from benchmarks.bundled import MODEL_NAME
 from serving.keys import ManagementKey
 from serving.management import ManagementClient
 from tests.attack.mutator import READERS, mutated
@@ -28,7 +29,7 @@ from tests.bombs import BOMBS, COMPLEX, GREY
 from tests.dicom_files import dataset, written
 from tests.images import encoded, png_bytes
 from tests.scale import is_thorough
-from tests.services import MODEL_NAME, ModelServer
+from tests.services import ModelServer
 from tests.webapp.conftest import Upload
 from webapp.scans import storage
 from webapp.scans.models import Scan

@@ -9,13 +9,13 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.schema._res import BOM_JSON_STRICT, CRYPTOGRAPHY_DEFS, JSF, SPDX_JSON
 
+from benchmarks import bundled
 from handlers.card import ModelCard
 from operations.sbom import bill_of_materials
 from operations.version import installed_version
 from serving.errors import ServingError
 from serving.stores import ModelStores
 from tests.models import give_statistics, make_model
-from tests.services import MODEL_NAME, MODEL_STORE
 from tests.stacks import retinote
 
 pytestmark = pytest.mark.xdist_group("sbom")
@@ -73,11 +73,11 @@ def test_it_names_packages_with_version_and_address(made: dict[str, Any], name: 
 
 
 def test_it_names_the_bundled_model_with_hash_sources_and_licences(made: dict[str, Any]) -> None:
-    card = ModelCard.load(MODEL_STORE / MODEL_NAME / "2.1.0" / "model.json")
+    card = ModelCard.load(bundled.MODEL / "model.json")
 
-    found = component(made, MODEL_NAME)
+    found = component(made, bundled.MODEL_NAME)
 
-    assert (found["type"], found["version"]) == ("machine-learning-model", "2.1.0")
+    assert (found["type"], found["version"]) == ("machine-learning-model", bundled.VERSION)
     assert found["hashes"] == [{"alg": "SHA-256", "content": card.weights_sha256}]
     datasets = found["modelCard"]["modelParameters"]["datasets"]
     assert [dataset["name"] for dataset in datasets] == [source["name"] for source in card.data["sources"]]

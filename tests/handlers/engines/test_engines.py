@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import bundled
 from handlers.card import CARD_NAME, ModelCard
 from handlers.engines import choice, compiled
 from handlers.engines.choice import load_engine
@@ -24,13 +25,12 @@ from handlers.network import load_decoder, load_network
 from handlers.preprocessing import to_square
 from imaging.pixels import grey_to_rgb
 from tests.models import give_findings, make_model
-from tests.services import MODEL_STORE, engines
+from tests.services import engines
 from training.simulator import simulate
 
 pytestmark = pytest.mark.xdist_group("engines")
 
 CPU = torch.device("cpu")
-BUNDLED = MODEL_STORE / "retina-oct" / "2.1.0"
 COMPILED = pytest.param(
     "compiled",
     marks=pytest.mark.skipif(not compiled.has_compiler(), reason="no C++ compiler is installed"),
@@ -45,9 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finding(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled model with a map of findings: its own, else one that has learnt nothing."""
-    if ModelCard.load(BUNDLED / CARD_NAME).findings:
-        return BUNDLED
-    copy = Path(shutil.copytree(BUNDLED, tmp_path_factory.mktemp("finding") / "model"))
+    if ModelCard.load(bundled.MODEL / CARD_NAME).findings:
+        return bundled.MODEL
+    copy = Path(shutil.copytree(bundled.MODEL, tmp_path_factory.mktemp("finding") / "model"))
     give_findings(copy)
     return copy
 
@@ -64,7 +64,9 @@ def engine(request: pytest.FixtureRequest, finding: Path) -> Engine:
 @pytest.fixture(scope="module")
 def inputs() -> torch.Tensor:
     """A simulated scan of each label, uint8 (8, 3, 224, 224)."""
-    scans = [simulate(label, 1, seed=5).images[0] for label in ModelCard.load(BUNDLED / CARD_NAME).labels]
+    scans = [
+        simulate(label, 1, seed=5).images[0] for label in ModelCard.load(bundled.MODEL / CARD_NAME).labels
+    ]
     return torch.stack([to_square(grey_to_rgb(scan), 224) for scan in scans])
 
 
@@ -79,7 +81,7 @@ def test_probabilities_are_those_of_float32(
     engine: Engine, exact: EagerEngine, inputs: torch.Tensor, count: int
 ) -> None:
     batch = inputs.repeat(2, 1, 1, 1)[:count]
-    temperature = ModelCard.load(BUNDLED / CARD_NAME).temperature
+    temperature = ModelCard.load(bundled.MODEL / CARD_NAME).temperature
     found, expected = ((run(batch).logits / temperature).softmax(1) for run in (engine, exact))
     assert found.shape == expected.shape == (count, 8)
     assert float((found - expected).abs().max()) <= 0.01
@@ -87,7 +89,7 @@ def test_probabilities_are_those_of_float32(
 
 
 def test_heat_maps_are_those_of_float32(engine: Engine, exact: EagerEngine, inputs: torch.Tensor) -> None:
-    explainer = HeadGradCam(load_network(BUNDLED)[1].get_submodule("head"))
+    explainer = HeadGradCam(load_network(bundled.MODEL)[1].get_submodule("head"))
     found, expected = (explainer.explain(run(inputs), [0, 1, 2], [0, 3, 5]) for run in (engine, exact))
     assert expected.max() > 0
     assert np.abs(found - expected).max() <= 0.05 * expected.max()
@@ -256,8 +258,8 @@ openvino.OpenVinoEngine(network, card.input)
 assert not sys.modules["openvino_telemetry"], "its telemetry was loaded"
 """
     run = subprocess.run(
-        [sys.executable, "-c", script, BUNDLED],
-        cwd=MODEL_STORE.parent,
+        [sys.executable, "-c", script, bundled.MODEL],
+        cwd=bundled.MODEL_STORE.parent,
         capture_output=True,
         text=True,
         check=False,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from handlers.card import ModelCard
+from benchmarks import bundled
+from handlers.card import CARD_NAME, ModelCard
 from tests.webapp.audit.conftest import new_records
 from webapp.accounts.models import User
 from webapp.core import clock
@@ -19,8 +19,6 @@ from webapp.inference.torchserve import TorchServeClient
 from webapp.scans.models import Scan, Status
 
 __all__ = ["new_records"]
-ROOT = Path(__file__).resolve().parents[3]
-BUNDLED = ROOT / "model_store" / "retina-oct" / "2.1.0" / "model.json"
 FIRST = timedelta(days=9)
 """Before now: the first of the scans."""
 APART = timedelta(minutes=1)
@@ -31,7 +29,7 @@ Answered = Callable[..., list[Scan]]
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> ModelCard:
     """The bundled model's card, as if the model server had sent it; tests/webapp/inference asks a real one."""
-    told = ModelCard.load(BUNDLED)
+    told = ModelCard.load(bundled.MODEL / CARD_NAME)
     monkeypatch.setattr(TorchServeClient, "card", lambda _: told)
     return told
 

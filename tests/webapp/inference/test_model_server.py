@@ -9,9 +9,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
+from benchmarks.bundled import MODEL_NAME
 from handlers.card import ModelCard
 from tests.images import png_bytes
-from tests.services import MODEL_NAME
 from tests.webapp.conftest import Clients, Upload, signed_in
 from webapp.accounts.models import User
 from webapp.inference.model_server import (

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.bundled import MODEL_STORE
 from handlers.card import ModelCard
 from tests.images import png_bytes
-from tests.services import MODEL_STORE, ModelServer, free_ports
+from tests.services import ModelServer, free_ports
 from tests.waiting import wait_for
 from webapp.inference.model_server import HeatGrid, ImageRefused, ModelUnavailable, UnknownVersion
 from webapp.inference.torchserve import TorchServeClient

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.services import MODEL_NAME
+from benchmarks.bundled import MODEL_NAME
 from tests.waiting import wait_for
 from tests.webapp.audit.conftest import NewRecords
 from webapp.accounts.models import User

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.services import MODEL_NAME
+from benchmarks.bundled import MODEL_NAME
 from tests.webapp.rollouts import two_versions
 from tests.webapp.rollouts.two_versions import NEW, TwoVersions
 from webapp.audit.models import WaitingRecord

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.services import MODEL_NAME
+from benchmarks.bundled import MODEL_NAME
 from tests.volumes import tiff_volume
 from tests.waiting import wait_for
 from tests.webapp.conftest import Clients, Upload, signed_in

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from tests.services import MODEL_NAME
+from benchmarks.bundled import MODEL_NAME
 from tests.webapp.rollouts.conftest import CHEST, actions, canary
 from tests.webapp.rollouts.two_versions import NEW, OLD, WEIGHTS, TwoVersions
 from webapp.audit.models import WaitingRecord

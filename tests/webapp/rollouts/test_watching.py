@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.services import MODEL_NAME
+from benchmarks.bundled import MODEL_NAME
 from tests.webapp.conftest import Upload
 from tests.webapp.rollouts.conftest import actions, canary
 from tests.webapp.rollouts.two_versions import NEW, OLD, STRANGE, WEIGHTS, TwoVersions

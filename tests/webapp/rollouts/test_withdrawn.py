@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from benchmarks.bundled import MODEL_NAME
 from serving import changes
 from serving.registry import Choice
-from tests.services import MODEL_NAME
 from tests.webapp.conftest import Clients, Upload, signed_in
 from tests.webapp.exports.test_exports import exported, rows
 from tests.webapp.report_text import report_text

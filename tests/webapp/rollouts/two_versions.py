@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.bundled import MODEL_NAME
 from handlers.card import ModelCard
 from tests.images import png_bytes
 from tests.models import make_model
-from tests.services import MODEL_NAME
 from webapp.inference.model_server import ModelAnswer, ModelUnavailable, ServedVersion, UnknownVersion
 
 OLD, NEW = "1.0.0", "2.0.0"

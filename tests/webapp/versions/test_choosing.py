@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.services import MODEL_NAME
+from benchmarks.bundled import MODEL_NAME
 from tests.webapp.conftest import Clients, Upload
 from tests.webapp.rollouts.conftest import canary, versions
 from tests.webapp.rollouts.two_versions import NEW, OLD, TwoVersions
