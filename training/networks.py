@@ -41,9 +41,7 @@ def build(recipe: Recipe, label_count: int) -> nn.Module:
         extra["pretrained_cfg_overlay"] = _overlay(recipe, label_count)
     pretrained = recipe.pretrained or bool(recipe.pretrained_file)
     try:
-        network: nn.Module = timm.create_model(
-            recipe.architecture, pretrained=pretrained, num_classes=label_count, **extra
-        )
+        network = _created(recipe, pretrained, num_classes=label_count, **extra)
     except (OSError, RuntimeError) as error:
         if not pretrained:
             raise
@@ -61,6 +59,21 @@ def build(recipe: Recipe, label_count: int) -> nn.Module:
     return network
 
 
+def _created(recipe: Recipe, pretrained: bool, **options: Any) -> nn.Module:
+    """The network as timm makes it; a vision transformer that begins smaller brings what it knows of places along."""
+    if recipe.first_size:
+        try:
+            network: nn.Module = timm.create_model(
+                recipe.architecture, pretrained=pretrained, dynamic_img_size=True, **options
+            )
+        except TypeError:  # all that are no vision transformers take other sizes anyway, or never
+            pass
+        else:
+            return network
+    network = timm.create_model(recipe.architecture, pretrained=pretrained, **options)
+    return network
+
+
 def input_spec(network: nn.Module, size: int, resize: str = STRETCH) -> InputSpec:
     """The network's input: `size` × `size` pixels, normalised as timm says for this network."""
     config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
@@ -70,7 +83,7 @@ def input_spec(network: nn.Module, size: int, resize: str = STRETCH) -> InputSpe
 def refuse_unservable(network: nn.Module, recipe: Recipe) -> None:
     """Raise WeightsError when the network could not be evaluated or served after its training.
 
-    It must take inputs of the recipe's sizes and have a heat map. The network is left in evaluation mode.
+    It must take inputs of the recipe's sizes and have a heat map at the last. It is left in evaluation mode.
     """
     name = recipe.architecture
     try:
@@ -82,12 +95,14 @@ def refuse_unservable(network: nn.Module, recipe: Recipe) -> None:
     for size in dict.fromkeys((recipe.size, recipe.first_size or recipe.size)):
         try:
             forward = explainer.forward(torch.zeros(2, 3, size, size))
+            if size != recipe.size:
+                continue
             maps = explainer.explain(forward, [0, 1], [0, 1])
         except (AssertionError, RuntimeError, ValueError, TypeError) as error:
             if size != recipe.size:
                 raise WeightsError(
-                    f"{name} for squares of {recipe.size} pixels takes no others ({one_line(error)}): "
-                    "leave out --first-size and --first-epochs"
+                    f"{name} for squares of {recipe.size} pixels takes none of {size} ({one_line(error)}): "
+                    "choose another --first-size, or leave out --first-size and --first-epochs"
                 ) from error
             needed = getattr(network, "default_cfg", {}).get("input_size", (3, 0, 0))[1]
             raise WeightsError(

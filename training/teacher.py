@@ -36,16 +36,18 @@ class DistillationOutputs:
 def feature_map(network: nn.Module, features: torch.Tensor) -> torch.Tensor:
     """What a timm network's `forward_features` returns, as a map (batch, channels, rows, columns) if it is one.
 
-    The tokens of a vision transformer's patches are one, by the grid of the patches; its class token is left out. A
-    map whose channels come last, as a Swin transformer's, gets them in front. What is no map is returned as it is.
+    The tokens of a vision transformer's patches are one, of as many rows as columns; its class token is left out. A map
+    whose channels come last, as a Swin transformer's, gets them in front. What is no map is returned as it is.
     """
     if features.ndim == 4 and features.shape[1] != network.num_features == features.shape[3]:
         return features.permute(0, 3, 1, 2)
-    rows, columns = getattr(getattr(network, "patch_embed", None), "grid_size", None) or (0, 0)
-    before = int(getattr(network, "num_prefix_tokens", 0))
-    if features.ndim != 3 or features.shape[1] != before + rows * columns:
+    if features.ndim != 3 or not hasattr(getattr(network, "patch_embed", None), "grid_size"):
         return features
-    return features[:, before:].mT.reshape(len(features), -1, rows, columns)
+    patches = features[:, int(getattr(network, "num_prefix_tokens", 0)) :]
+    side = math.isqrt(patches.shape[1])
+    if side < 2 or side**2 != patches.shape[1]:  # a single token is the class's
+        return features
+    return patches.mT.reshape(len(patches), -1, side, side)
 
 
 @torch.no_grad()

@@ -184,6 +184,16 @@ def test_outliers_teach_what_has_none_of_the_labels(
     assert sure["NOISE"] < sure["HIGH"]
 
 
+def test_a_vision_transformer_trains_from_one_size_to_the_next(folder_data: Path, tmp_path: Path) -> None:
+    transformer = ["--arch", "vit_tiny_patch16_224", "--no-pretrained", "--size", 48, "--layer-decay", 0.75]
+    sizes = ["--epochs", 2, "--batch-size", 4, "--first-size", 32, "--first-epochs", 1]
+    run("--data", folder_data, "--out", tmp_path / "model", *transformer, *sizes)
+    card, network = load_network(tmp_path / "model")
+    assert card.input.size == 48
+    places = network.get_parameter("pos_embed")
+    assert places.shape == (1, 1 + 3 * 3, 192)
+
+
 def test_a_network_learns_from_the_features_of_a_vision_transformer(
     folder_data: Path, tmp_path: Path
 ) -> None:
