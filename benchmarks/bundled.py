@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from operations.stack.stores import DEFAULT_STORE
 from serving.archive import versions
 
-MODEL_STORE = Path(__file__).resolve().parent.parent / "model_store"
+MODEL_STORE = DEFAULT_STORE
 MODEL_NAME = "retina-oct"
 VERSION = versions(MODEL_STORE, MODEL_NAME)[-1]
 MODEL = MODEL_STORE / MODEL_NAME / VERSION

@@ -34,7 +34,8 @@ MAX_WORKERS_PER_GPU = 2
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from operations.stack.options import ROOT, add_data_option
+    from operations.stack.options import add_data_option
+    from operations.stack.stores import DEFAULT_STORE
 
     add_data_option(parser)
     parser.epilog = (
@@ -43,7 +44,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model-store",
         type=Path,
-        default=ROOT / "model_store",
+        default=DEFAULT_STORE,
         metavar="DIR",
         help="where models are (default: %(default)s); the one that a stack serves by default is tried",
     )

@@ -108,7 +108,7 @@ def test_a_map_with_its_channels_last_gets_them_in_front() -> None:
     assert torch.equal(feature_map(network, rows_and_columns)[0, :, 2, 5], rows_and_columns[0, 2, 5])
 
 
-def test_features_are_compared_of_maps_alone() -> None:
+def test_a_single_token_is_no_map() -> None:
     refuse_without_map(build_network("vit_tiny_patch16_224", 3), 224)
     with pytest.raises(RecipeError, match="PoolingVisionTransformer has no feature map"):
         refuse_without_map(build_network("pit_ti_224", 3), 224)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
 
+from benchmarks import bundled
 from tests.e2e.page.browser import Clinic, Visit, simulated, violations
 from tests.e2e.page.conftest import Visitor
-from tests.stacks import ROOT
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -33,8 +33,7 @@ CONTRADICTED = SURE | {
     "label": "NORMAL", "probabilities": {"NORMAL": 0.9, "CSR": 0.07, "DME": 0.03}, "state": "undecided",
     "because": "findings_contradict", "prediction_set": ["NORMAL"],
 }  # fmt: skip
-(MODEL,) = (ROOT / "model_store" / "retina-oct").glob("*/model.json")
-CARD = json.loads(MODEL.read_text(encoding="utf-8"))
+CARD = json.loads((bundled.MODEL / "model.json").read_text(encoding="utf-8"))
 
 
 def map_of_findings() -> bytes:

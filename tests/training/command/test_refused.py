@@ -96,6 +96,18 @@ def test_a_number_of_processes_that_cannot_be(folder_data: Path, tmp_path: Path,
         run("--data", folder_data, "--out", tmp_path / "model", *SMALL, "--processes", processes)
 
 
+def test_features_are_compared_of_maps_alone(folder_data: Path, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher"
+    sizes = ["--epochs", 1, "--batch-size", 4]
+    run("--data", folder_data, "--out", teacher, *SMALL, *sizes)
+    student = ["--arch", "volo_d1_224", "--no-pretrained"]
+    with pytest.raises(RecipeError, match="VOLO has no feature map"):
+        run(
+            *("--data", folder_data, "--out", tmp_path / "model", *student, *sizes),
+            *("--teacher", teacher, "--teacher-weight", 0.5, "--teacher-features", 1),
+        )
+
+
 def test_unreachable_pretrained_weights_say_how_to_go_on(
     folder_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
