@@ -102,8 +102,7 @@ class VolumeView(APIView):
     def get(self, request: Request, id: str) -> Response:
         """How its B-scans lie, what the model says of it, and how far each of them is."""
         assert isinstance(request.user, User)
-        scans = visible_bscans(request.user, id)
-        volume = _volume_of(scans)
+        volume, scans = _read_volume(request.user, id)
         disclose(request.user, scans)
         return Response(VolumeSerializer(volume, context={"request": request, "scans": scans}).data)
 
@@ -139,6 +138,20 @@ class EnfaceView(APIView):
         if lead is None:
             raise Http404
         return send_picture(request, _volume_of([lead]).enface_name)
+
+
+def _read_volume(user: User, volume_id: str) -> tuple[Volume, list[Scan]]:
+    """A volume and its B-scans, if the user may see it; raises Http404 otherwise.
+
+    The volume is read first. The worker predicts the B-scans, then chooses the one that leads, then calls the volume
+    complete: read the other way round, B-scans from before would come with a volume that says that they are the last word.
+    """
+    key = asked_id(volume_id, user)
+    volume = Volume.objects.filter(pk=key).first() if key else None
+    scans = visible_bscans(user, volume_id)
+    if volume is None:
+        raise Http404
+    return volume, scans
 
 
 def _volume_of(scans: list[Scan]) -> Volume:

@@ -16,7 +16,9 @@ from webapp.dashboard.metrics import dashboard_metrics
 from webapp.reviews import reading
 from webapp.reviews.models import Review
 from webapp.scans.models import Scan, Status
-from webapp.volumes import leads
+from webapp.volumes import leads, views
+from webapp.volumes.models import Volume
+from webapp.volumes.views import visible_bscans
 
 Stored = Callable[..., list[Scan]]
 
@@ -42,6 +44,28 @@ def test_the_most_urgent_leads_once_all_are_answered(stored: Stored, clinician: 
     assert [each["urgency_rank"] for each in told["bscans"]] == [1, 1, 1, 1, 3]
     assert listed(api, clinician, "prediction=CNV") == [str(scans[4].pk)]
     assert listed(api, clinician, "prediction=NORMAL") == []
+
+
+def test_a_volume_that_is_complete_comes_with_the_lead_that_was_chosen(
+    stored: Stored, clinician: User, api: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it becomes so while it is read: whoever looks again until it is complete would keep the lead from before."""
+    scans = stored(clinician, [1, 1, 1, 1, 3])
+    Scan.objects.filter(pk=scans[4].pk).update(follows=True)
+    Scan.objects.filter(pk=scans[2].pk).update(follows=None)
+    Volume.objects.update(complete=False)
+
+    def read_before_the_worker_is_done(user: User, volume_id: str) -> list[Scan]:
+        read = visible_bscans(user, volume_id)
+        leads.follow_all()
+        return read
+
+    monkeypatch.setattr(views, "visible_bscans", read_before_the_worker_is_done)
+    told = api(clinician).get(f"/api/v1/volumes/{volume_of(scans).pk}/").json()
+    assert (told["lead"], told["complete"]) == (str(scans[2].pk), False)
+
+    told = api(clinician).get(f"/api/v1/volumes/{volume_of(scans).pk}/").json()
+    assert (told["lead"], told["complete"]) == (str(scans[4].pk), True)
 
 
 def test_a_verdict_on_the_lead_is_one_on_the_volume(
