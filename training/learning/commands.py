@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
@@ -69,7 +68,9 @@ def add_fine_tune_arguments(parser: argparse.ArgumentParser) -> None:
         help="simulated scans of each label (default: 60; 0 for none)",
     )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for reduced scans")
-    parser.add_argument("--overwrite", action="store_true", help="begin anew, whatever --out holds")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="begin anew: replace the fine-tuning that --out holds"
+    )
     parser.add_argument("--run", default="", metavar="ID", help="the run's name, for the card")
 
 
@@ -98,8 +99,6 @@ def fine_tune(arguments: argparse.Namespace) -> int:
     from training.learning.order import SIMULATED_PER_LABEL, Order, recipe_for
     from training.learning.run import run
 
-    if arguments.overwrite and os.environ.get("RANK", "0") == "0":
-        shutil.rmtree(arguments.out, ignore_errors=True)
     changes = {} if arguments.epochs is None else {"epochs": arguments.epochs}
     order = Order(
         base=arguments.model,
@@ -114,6 +113,7 @@ def fine_tune(arguments: argparse.Namespace) -> int:
         simulated_per_label=SIMULATED_PER_LABEL if arguments.simulated is None else arguments.simulated,
         run=arguments.run,
         command=_command(arguments, version),
+        anew=arguments.overwrite,
     )
     card = run(order)
     if card is not None:

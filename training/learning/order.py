@@ -22,7 +22,7 @@ class Order:
     """What to make: a version of the model in the folder `base` with the number `version`, in the folder `out`.
 
     `replay` are the data that the version was trained with, where they are here. `threads` bounds what it computes
-    with. `run` and `command` are kept in the card.
+    with. `run` and `command` are kept in the card. `anew` replaces what an earlier fine-tuning has left in `out`.
     """
 
     base: Path
@@ -37,6 +37,7 @@ class Order:
     simulated_per_label: int = SIMULATED_PER_LABEL
     run: str = ""
     command: str = ""
+    anew: bool = False
 
 
 def recipe_for(base: Path, card: ModelCard, seed: int, changes: dict[str, Any] | None = None) -> Recipe:

@@ -27,10 +27,19 @@ from training.evaluation.metrics import compute_metrics, without_none
 from training.export import environment, save_model
 from training.learning import carrying, describing, drawing, measuring, sources
 from training.learning.decoder import keep_or_refit
+from training.learning.folder import (
+    MAPS_NAME,
+    MODEL_NAME,
+    REPORT_NAME,
+    SIMULATED_NAME,
+    TRAINING_NAME,
+    empty,
+    refuse_to_empty,
+)
 from training.learning.order import Order, plan_of
 from training.learning.progress import Progress
 from training.learning.ranges import measure_ranges_anew
-from training.learning.sources import SIMULATED_NAME, Sources
+from training.learning.sources import Sources
 from training.learning.temperature import fit_temperature_near
 from training.logs import TrainingLog
 from training.loop import Training, TrainingError
@@ -41,8 +50,6 @@ from training.statistics.features import embed
 from training.statistics.making import embed_scans, make_statistics
 from training.statistics.options import Options
 
-TRAINING_NAME, MODEL_NAME, REPORT_NAME, MAPS_NAME = "training", "model", "report", "explanations"
-
 Say = Callable[[str], None]
 
 
@@ -52,15 +59,22 @@ def run(order: Order, say: Say = print) -> ModelCard | None:
     Raises DataError, RecipeError, TrainingError, CheckpointError, CardError or NetworkError with a message for people.
     """
     bound(order.threads)
+    if order.anew:
+        refuse_to_empty(order.out, [order.base, order.data_set, *order.replay])
     card, network = load_network(order.base)
     data_set = sources.read_data_set(order.data_set, card)
     replayed = sources.read_replayed(order.replay, card) if order.replay else []
     refuse_held_out_of([*data_set.scans, *replayed], [order.data_set, *order.replay])
+    plan = plan_of(order, card, data_set.about.sha256, replayed)
     if os.environ.get("RANK", "0") != "0":
-        _Steps(order, card, network, data_set, replayed, None, say).train()
+        # The main process trains no more what is trained; to wait for it would take for ever.
+        if order.anew or not Progress(order.out, plan).is_done("train"):
+            _Steps(order, card, network, data_set, replayed, None, say).train()
         return None
+    if order.anew:
+        empty(order.out)
     order.out.mkdir(parents=True, exist_ok=True)
-    progress = Progress(order.out, plan_of(order, card, data_set.about.sha256, replayed))
+    progress = Progress(order.out, plan)
     return _Steps(order, card, network, data_set, replayed, progress, say).all()
 
 

@@ -20,7 +20,6 @@ LEAST_PATIENTS = {"train": 2, "val": 1}
 """Patients that a split of the data set needs: from one alone nothing general is learnt."""
 VALIDATION_EVERY = 5
 """Every so many simulated scans one is for validation."""
-SIMULATED_NAME = "simulated"
 
 
 @dataclass(frozen=True)

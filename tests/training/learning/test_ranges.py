@@ -15,6 +15,7 @@ from handlers.network import refuse_misfit
 from tests.models import give_int8, make_model
 from training.data.manifest import Scan, of_split
 from training.learning import sources
+from training.learning.folder import SIMULATED_NAME
 from training.learning.ranges import measure_ranges_anew
 
 NEEDED = pytest.mark.skipif(not has_instructions(), reason="the processor has no instructions for int8")
@@ -37,7 +38,7 @@ def model(tmp_path: Path) -> Path:
 @pytest.fixture
 def scans(tmp_path: Path, card: ModelCard) -> list[Scan]:
     """Simulated scans with masks."""
-    folder = tmp_path / sources.SIMULATED_NAME
+    folder = tmp_path / SIMULATED_NAME
     sources.simulate(folder, card, 5, 4, 1)
     return sources.read_simulated(folder)
 

@@ -16,3 +16,9 @@ def test_processes_share_the_training_and_the_main_one_does_the_rest(
     assert progress["steps"]["train"]["processes"] == 2
     assert output.count("step simulate: ") == 1 and output.count("step explain: ") == 1
     assert load_network(out / "model")[0].version == "2.2.0"
+
+    # Interrupted after the training: one process does what is left, and the other waits for nothing.
+    progress["steps"]["explain"] = {"state": "waiting"}
+    (out / "progress.json").write_text(json.dumps(progress))
+    output = finished(start(tmp_path, before, data_set, out, "--processes", "2"))
+    assert "step train" not in output and output.count("step explain: ") == 1
