@@ -49,8 +49,9 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", default="retina-oct", help="model name for the card (default: %(default)s)")
     parser.add_argument("--version", default="0.0.1", help="model version (default: %(default)s)")
-    parser.add_argument("--resume", action="store_true", help="go on with the training that --out holds")
-    parser.add_argument("--overwrite", action="store_true", help="replace the model or training in --out")
+    held = parser.add_mutually_exclusive_group()
+    held.add_argument("--resume", action="store_true", help="go on with the training that --out holds")
+    held.add_argument("--overwrite", action="store_true", help="replace the model or training in --out")
     parser.add_argument(
         "--allow-leaks",
         action="store_true",

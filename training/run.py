@@ -87,8 +87,7 @@ def run(job: Job) -> ModelCard | None:
     """
     accelerator = make_accelerator(job.recipe)
     if accelerator.is_main_process:
-        _prepare_folder(job)
-    accelerator.wait_for_everyone()
+        _refuse_to_replace(job)
     data = _read_data(job, accelerator.print)
     processes = accelerator.num_processes
     if job.recipe.batch_size % processes:
@@ -116,6 +115,9 @@ def run(job: Job) -> ModelCard | None:
             else None
         )
     training = Training(network, job.recipe, data.labels, spec, batches, validation, accelerator)
+    if accelerator.is_main_process:
+        _make_room(job)
+    accelerator.wait_for_everyone()
     log = TrainingLog(job.out, data.labels) if accelerator.is_main_process else None
     fitted = training.run(job.out, checkpoint.plan(job.recipe, [*data.labelled, *data.outliers]), log)
     if log is None:
@@ -202,19 +204,24 @@ def _read_scans(job: Job) -> list[Scan]:
     return scans
 
 
-def _prepare_folder(job: Job) -> None:
-    """Make the folder to write to; raises DataError when it holds a model or a training that must not be lost."""
-    job.out.mkdir(parents=True, exist_ok=True)
-    card, unfinished = job.out / export.CARD_NAME, job.out / checkpoint.CHECKPOINT_NAME
+def _refuse_to_replace(job: Job) -> None:
+    """Raise DataError when the folder to write to holds a model or a training that must not be lost."""
     if job.overwrite:
-        card.unlink(missing_ok=True)
-        unfinished.unlink(missing_ok=True)
-    elif unfinished.exists() and not job.resume:
+        return
+    if (job.out / checkpoint.CHECKPOINT_NAME).exists() and not job.resume:
         raise DataError(
             f"{job.out} holds a training that was interrupted; go on with --resume, or start again with --overwrite"
         )
-    elif card.exists():
+    if (job.out / export.CARD_NAME).exists():
         raise DataError(f"{job.out} holds a model already; choose another --out or add --overwrite")
+
+
+def _make_room(job: Job) -> None:
+    """Make the folder to write to; what is to be replaced goes only now, when nothing stops the training any more."""
+    job.out.mkdir(parents=True, exist_ok=True)
+    if job.overwrite:
+        (job.out / export.CARD_NAME).unlink(missing_ok=True)
+        (job.out / checkpoint.CHECKPOINT_NAME).unlink(missing_ok=True)
 
 
 def _check_leaks(job: Job, scans: Sequence[Scan], warn: Callable[[str], None]) -> list[str]:

@@ -72,6 +72,17 @@ def test_an_interrupted_training_is_not_started_again_by_accident(
     assert (out / "checkpoint.pt").read_bytes() == b"of an hour's work"
 
 
+def test_overwrite_takes_nothing_away_before_it_can_train(manifest_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    for name in ("checkpoint.pt", "model.json"):
+        (out / name).write_bytes(b"of an hour's work")
+    for options in (("--labels", "TYPO"), ("--pretrained-file", "typo"), ("--resume",)):
+        status, output = start(tmp_path, manifest_data, out, "--overwrite", *options).end()
+        assert status == 2 and "Traceback" not in output, output
+    assert (out / "checkpoint.pt").exists() and (out / "model.json").exists()
+
+
 def test_a_checkpoint_of_another_recipe_is_refused(manifest_data: Path, tmp_path: Path) -> None:
     scans = read_scans(manifest_data)
     begun = plan(load_recipe("published"), scans)
