@@ -138,6 +138,10 @@ class Predictor:
             self._turns.note_large(time.perf_counter() - started)
         return [next(outcomes) if isinstance(item, _Queued) else item for item in admitted]
 
+    def nobody_waits(self) -> None:
+        """Say that nobody asks for small pictures any more, so that large ones, one at a time, are answered at once."""
+        self._turns.note_nobody()
+
     def _answer_part(self, queued: Sequence[_Queued]) -> list[Outcome]:
         """Answer requests whose images may be in memory at once."""
         loaded = self._each(self._load, queued)

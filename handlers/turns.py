@@ -46,3 +46,7 @@ class Turns:
     def note_small(self) -> None:
         """Note that small pictures were asked for."""
         self._small_asked = True
+
+    def note_nobody(self) -> None:
+        """Note that nobody asks for small pictures any more."""
+        self._small_asked = False

@@ -43,3 +43,12 @@ def test_once_others_have_stopped_asking_nothing_is_kept_waiting_by_a_later_one(
     assert turns.may_answer_large()
     turns.note_small()
     assert not turns.may_answer_large()
+
+
+def test_once_nobody_is_known_to_ask_a_large_one_waits_no_longer() -> None:
+    turns = Turns(Clock())
+    turns.note_large(took_s=2.0)
+    turns.note_small()
+    assert not turns.may_answer_large()
+    turns.note_nobody()
+    assert turns.may_answer_large()

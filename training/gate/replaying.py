@@ -34,20 +34,20 @@ def answer_stored(folder: Path, stored: Path, answers: Path) -> None:
         scans = (json.loads(line) for line in tqdm(lines, "stored scans", unit="scan", disable=None))
         for part in _parts(scans):
             large += _answer(predictor, part, written)
-        # The predictor answers large pictures alone, and one after the other while no small ones are asked for.
+        predictor.nobody_waits()
         for scan in large:
-            _answer(predictor, [scan], written)
+            _answer(predictor, [scan], written, is_last=True)
 
 
 def _answer(
-    predictor: Predictor, scans: Sequence[Mapping[str, str]], written: TextIO
+    predictor: Predictor, scans: Sequence[Mapping[str, str]], written: TextIO, is_last: bool = False
 ) -> list[Mapping[str, str]]:
-    """Answer some scans and write what was answered; returns those that have to be answered alone."""
+    """Answer some scans and write what was answered; returns those that have to be answered alone, unless this is the last try."""
     found = [(scan, content) for scan in scans if (content := _read(scan["image"]))]
     outcomes = predictor.answer([Request(content, options=OPTIONS) for _, content in found])
     alone = []
     for (scan, _), outcome in zip(found, outcomes, strict=True):
-        if isinstance(outcome, Busy):
+        if isinstance(outcome, Busy) and not is_last:
             alone.append(scan)
             continue
         values = cast(Mapping[str, Any], outcome)

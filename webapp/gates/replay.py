@@ -30,11 +30,14 @@ def stored_scans(model: str) -> ScanQuerySet:
 
 
 def write_scans(model: str, out: Path) -> int:
-    """Write a line of JSON for each stored scan: its key, and the path of its file. Returns how many."""
-    count = 0
+    """Write a line of JSON for each stored scan: its key, and the path of its file. Returns how many.
+
+    Images in S3 are copied into a folder beside `out`. Raises OSError.
+    """
+    count, copies = 0, out.with_suffix(".images")
     with out.open("w", encoding="utf-8") as lines:
         for scan in stored_scans(model).only("pk", "image_name").iterator(chunk_size=AT_ONCE):
-            line = {"scan": str(scan.pk), "image": str(storage.path_of(scan.image_name))}
+            line = {"scan": str(scan.pk), "image": str(storage.file_of(scan.image_name, copies))}
             lines.write(json.dumps(line) + "\n")
             count += 1
     return count

@@ -5,6 +5,7 @@ Without RETINOTE_MEDIA nothing here knows of S3 (`bucket.py`).
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -130,6 +131,21 @@ def read(name: str) -> bytes:
         with open_file(name) as file:
             return file.read()
     return path_of(name).read_bytes()
+
+
+def file_of(name: str, folder: Path) -> Path:
+    """A file that holds the stored image: its own, or a copy in `folder` of one in S3.
+
+    There is none at that path if the image is gone. Raises OSError.
+    """
+    if not bucket(FOLDER):
+        return path_of(name)
+    copy = folder / _checked(name)
+    with contextlib.suppress(FileNotFoundError):
+        content = read(name)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        copy.write_bytes(content)
+    return copy
 
 
 def open_file(name: str) -> IO[bytes]:

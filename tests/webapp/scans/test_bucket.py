@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from django.conf import settings as django_settings
 from serving.shared.s3 import S3Objects
 from tests.images import png_bytes
 from tests.seaweedfs import Seaweedfs, needs_seaweedfs
-from tests.webapp.conftest import Clients, Upload
+from tests.webapp.conftest import Clients, Predicted, Upload
 from webapp.accounts.models import User
+from webapp.gates.replay import write_scans
 from webapp.scans import storage
 from webapp.scans.models import Scan, Status
 from webapp.scans.sweep import sweep
@@ -127,3 +129,17 @@ def test_while_s3_is_away_nothing_is_lost_and_callers_are_told(
         assert answer.json()["error"]["message"].startswith("The images can't be reached at the moment")
     assert Scan.objects.get().status != Status.FAILED
     assert storage.exists(scan.image_name)
+
+
+def test_a_gate_gets_files_of_what_is_in_s3(
+    images: S3Objects, predicted: Predicted, clinician: User, tmp_path: Path
+) -> None:
+    scan, gone = predicted(clinician), predicted(clinician)
+    storage.delete(gone.image_name)
+
+    assert write_scans(scan.model_name, tmp_path / "stored.jsonl") == 2
+
+    lines = [json.loads(line) for line in (tmp_path / "stored.jsonl").read_text().splitlines()]
+    files = {line["scan"]: Path(line["image"]) for line in lines}
+    assert files[str(scan.pk)].read_bytes() == storage.read(scan.image_name)
+    assert not files[str(gone.pk)].exists()
