@@ -13,6 +13,7 @@ import { useUnsent } from "../common/unsaved";
 import { useMay } from "../api/accounts";
 import { texts } from "../texts";
 import { kindsOf } from "./kinds";
+import { pastedFiles } from "./pasted";
 import { UploadPanel } from "./UploadPanel";
 import {
   admitted,
@@ -116,7 +117,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
   useEffect(() => {
     if (!mayUpload) return;
     const paste = (event: ClipboardEvent) => {
-      const files = [...(event.clipboardData?.files ?? [])];
+      const files = pastedFiles(event, opened);
       if (files.length === 0) return;
       event.preventDefault();
       add(files, details, opened);

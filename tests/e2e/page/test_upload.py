@@ -29,6 +29,18 @@ def paste(window: Visit, name: str, content: bytes) -> None:
     )
 
 
+# Puts text and a picture of it on the clipboard, as spreadsheets do.
+COPY_CELLS = """async ([text, base64]) => {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  await navigator.clipboard.write([
+    new ClipboardItem({
+      "text/plain": new Blob([text], { type: "text/plain" }),
+      "image/png": new Blob([bytes], { type: "image/png" }),
+    }),
+  ]);
+}"""
+
+
 def test_one_scan_is_picked_and_leads_to_its_answer(enter: Visitor) -> None:
     window = enter("clara").open()
     window.page.get_by_test_id("open-upload").click()
@@ -118,6 +130,20 @@ def test_a_pasted_scan_is_uploaded_and_known_when_it_comes_again(enter: Visitor)
 
     window.page.wait_for_url(address)
     expect(window.page.get_by_text("this is the earlier scan")).to_be_visible()
+
+
+def test_cells_of_a_spreadsheet_are_pasted_as_text_and_their_picture_is_not_uploaded(enter: Visitor) -> None:
+    window = enter("clara")
+    window.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    window.open()
+    window.page.evaluate(COPY_CELLS, ["Miller", base64.b64encode(simulated("CSR", 905)).decode()])
+    search = window.page.get_by_role("searchbox")
+
+    search.focus()
+    window.page.keyboard.press("Control+V")
+
+    expect(search).to_have_value("Miller")
+    expect(window.page.get_by_test_id("upload")).to_have_count(0)
 
 
 def test_each_of_several_files_has_its_own_patient_and_eye_before_anything_is_sent(
