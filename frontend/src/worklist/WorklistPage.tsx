@@ -25,7 +25,10 @@ const ExportDialog = lazy(() => import("./ExportDialog"));
 export function WorklistPage() {
   const filters = useFilters();
   const { query } = filters;
-  const { data, error, refetch, isPending, hasNextPage, isFetchingNextPage, fetchNextPage } = useScans(query);
+  const list = useScans(query);
+  const { data, error, refetch, isPending, hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  // It is said where the reader has come to.
+  const furtherError = list.isFetchNextPageError ? error : null;
   const count = useScanCount(query);
   const [chosen, setChosen] = useState<ReadonlyMap<string, Scan>>(new Map());
   // Null until it is first asked for: most never export, and the first page comes without what that needs.
@@ -39,8 +42,9 @@ export function WorklistPage() {
 
   const scans = useMemo(() => data?.pages.flatMap((page) => page.results) ?? [], [data]);
   const onEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+    // What has failed is not tried again and again, but when the reader says so.
+    if (hasNextPage && !isFetchingNextPage && !error) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, error, fetchNextPage]);
   const onChoose = useCallback((scan: Scan, add: boolean) => {
     setChosen((before) => {
       const next = new Map(before);
@@ -82,7 +86,7 @@ export function WorklistPage() {
           </Group>
         </Group>
         <FilterBar filters={filters} />
-        {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
+        {error && !furtherError && <ProblemAlert error={error} onRetry={() => void refetch()} />}
         {isPending && !error && <Waiting text={texts.common.loading} />}
         {data && scans.length === 0 && <Empty filters={filters} mayUpload={mayUpload} />}
         {scans.length > 0 && (
@@ -95,9 +99,13 @@ export function WorklistPage() {
               onChoose={onChoose}
               onEnd={onEnd}
             />
-            <Text size="sm" c="dimmed" ta="center" py="md" role="status">
-              {hasNextPage ? texts.worklist.more : texts.worklist.all}
-            </Text>
+            {furtherError ? (
+              <ProblemAlert error={furtherError} onRetry={() => void fetchNextPage()} />
+            ) : (
+              <Text size="sm" c="dimmed" ta="center" py="md" role="status">
+                {hasNextPage ? texts.worklist.more : texts.worklist.all}
+              </Text>
+            )}
           </div>
         )}
       </Stack>

@@ -6,7 +6,7 @@ import csv
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.page.browser import Clinic, Visit, noise, simulated
 from tests.e2e.page.conftest import Visitor
@@ -134,6 +134,43 @@ def test_the_keyboard_goes_through_the_list_and_on_to_the_next_unread_scan(
     clinic.post("dora", f"scans/{newer['id']}/review/", {"verdict": "unsure"})
     window.page.keyboard.press("n")
     expect(window.page.get_by_text("You have read every scan of this list.")).to_be_visible()
+
+
+def test_a_further_page_that_fails_is_asked_for_again_only_when_the_reader_says_so(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    clinic.upload("clara", patient_ref="Further-1")
+    window = enter("clara")
+    is_down = True
+    asked: list[str] = []
+
+    def first_page(route: Route) -> None:
+        answer = route.fetch()
+        further = f"{clinic.stack.url}/api/v1/scans/?search=Further-2"
+        route.fulfill(response=answer, json={**answer.json(), "next": further})
+
+    def further_page(route: Route) -> None:
+        asked.append(route.request.url)
+        if is_down:
+            route.fulfill(status=403, json={"error": {"code": "forbidden", "message": "Not now."}})
+        else:
+            route.continue_()
+
+    window.page.route(lambda url: "/scans/?" in url and "search=Further-1" in url, first_page)
+    window.page.route(lambda url: url.endswith("/scans/?search=Further-2"), further_page)
+    window.open("/?search=Further-1")
+    failed = window.page.get_by_role("alert").filter(has_text="Not now.")
+    expect(failed).to_be_in_viewport()
+    expect(window.page.get_by_test_id("row")).to_have_count(1)
+    expect(window.page.get_by_text("More scans…")).to_have_count(0)
+
+    clinic.upload("clara", patient_ref="Further-2")
+    is_down = False
+    failed.get_by_role("button", name="Try again").click()
+
+    expect(window.page.get_by_test_id("row")).to_have_count(2)
+    expect(failed).to_have_count(0)
+    assert len(asked) == 2
 
 
 def test_two_scans_of_a_patient_move_together(enter: Visitor, clinic: Clinic) -> None:
