@@ -1,6 +1,6 @@
 import { Stack as Column, Text } from "@mantine/core";
 import { useEffect, useRef } from "react";
-import { useSearchParams } from "react-router";
+import { useLocation, useSearchParams } from "react-router";
 
 import { useReading } from "../api/reviews";
 import type { Me, Reading, Scan, Volume } from "../api/types";
@@ -187,12 +187,17 @@ function indexOf({ bscans }: Volume, named: string | null, first: number): numbe
   return index >= 0 ? index : Math.max(at(first), 0);
 }
 
-/** Keeps the B-scan that is shown in the address bar: reloaded or sent on, the page opens there. */
+/**
+ * Keeps the B-scan that is shown in the address bar: reloaded or sent on, the page opens there. What the browser's
+ * history keeps beside the address, such as how the volume was reached, stays.
+ */
 function usePlaceInAddress(place: number): void {
   const [search, setSearch] = useSearchParams();
+  const { state } = useLocation() as { state: unknown };
   const named = search.get(PLACE);
   useEffect(() => {
     if (named === String(place)) return;
-    setSearch((before) => ({ ...Object.fromEntries(before), [PLACE]: String(place) }), { replace: true });
-  }, [named, place, setSearch]);
+    const next = (before: URLSearchParams) => ({ ...Object.fromEntries(before), [PLACE]: String(place) });
+    setSearch(next, { replace: true, state });
+  }, [named, place, setSearch, state]);
 }

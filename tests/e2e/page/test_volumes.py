@@ -220,6 +220,35 @@ def test_one_verdict_is_on_the_volume_and_opens_it_for_its_reader(
     expect_place(window, 1)
 
 
+def test_from_a_volume_the_keys_lead_back_and_on_as_from_a_scan(enter: Visitor, clinic: Clinic) -> None:
+    last = clinic.upload("clara", patient_ref="V-2-last")
+    volume = clinic.upload("clara", content=stack_of(3, 815), patient_ref="V-2-volume")
+    first = clinic.upload("clara", patient_ref="V-2-first")
+    path = f"volumes/{volume['volume']['id']}/"
+    wait_for(
+        lambda: all(one["status"] == "predicted" for one in clinic.get("clara", path)["bscans"]), timeout_s=60
+    )
+    window = enter("clara").open("/?search=V-2-")
+    expect(window.page.get_by_test_id("row")).to_have_count(3)
+
+    for key, scan in (
+        ("n", first),
+        ("n", volume),
+        ("Shift+N", first),
+        ("n", volume),
+        ("n", last),
+        ("Shift+N", volume),
+        ("Shift+N", first),
+    ):
+        window.page.keyboard.press(key)
+        expect(window.page).to_have_title(f"Scan of {scan['patient_ref']} · Retinote")
+        expect(window.canvas).to_have_attribute("data-ready", "true")
+        if scan is volume:
+            for leaf, place in (("Home", 1), ("End", 3)):
+                window.page.keyboard.press(leaf)
+                expect(window.page).to_have_url(re.compile(rf"bscan={place}\b"))
+
+
 def test_the_page_stays_when_the_volume_cannot_be_loaded_again(
     enter: Visitor, volume: dict[str, Any]
 ) -> None:
