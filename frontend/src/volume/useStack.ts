@@ -13,12 +13,12 @@ import {
 import { fetchPicture, pictureHere } from "../api/pictures";
 import type { Scan } from "../api/types";
 import { deepAlready, deepOf } from "../drawing/canvas/deep";
-import { decodedAlready, pixelsOf } from "../drawing/canvas/pictures";
+import { decodedAlready, mostAhead, pixelsOf } from "../drawing/canvas/pictures";
 import type { PictureCanvas } from "../drawing/canvas/PictureCanvas";
 import { texts } from "../texts";
 import { nearestFirst, wheelSteps } from "./leafing";
 
-/** How many B-scans to either side are loaded ahead; twice as many decoded are what a browser keeps easily. */
+/** How many B-scans to either side are loaded ahead, and decoded as far as there is room for them. */
 const REACH = 48;
 const AT_ONCE = 4;
 /** How many to either side have their values of 16 bits loaded ahead, while they are looked at through a window. */
@@ -59,6 +59,7 @@ export function useStack(
   const looked = useRef({ index: start, shown: start });
   const listeners = useRef(new Set<() => void>());
   const rest = useRef(0);
+  const turns = useRef(0);
   useEffect(() => {
     looked.current.shown = shown;
   }, [shown]);
@@ -69,6 +70,27 @@ export function useStack(
     return () => listeners.current.delete(listener);
   }, []);
 
+  /** At once if its picture is decoded, else once it is, unless another B-scan is looked at by then. */
+  const show = useCallback(
+    async (at: number) => {
+      const turn = ++turns.current;
+      const { image_path, deep_path } = scans[at]!;
+      const picture = pictureHere(queries, image_path);
+      if (!picture) return;
+      const pixels = decodedAlready(picture) ?? (await pixelsOf(picture));
+      if (turn !== turns.current) return;
+      const settled = at === looked.current.shown;
+      const deep = canvas.current?.isWindowed && deep_path ? pictureHere(queries, deep_path) : undefined;
+      const values = deep && deepAlready(deep);
+      canvas.current?.leaf(pixels, settled, values ?? null);
+      // The rest of the page, which would have it decoded, has not left this B-scan.
+      if (!settled || !deep || values) return;
+      const decoded = await deepOf(deep);
+      if (turn === turns.current) canvas.current?.setDeep(decoded);
+    },
+    [queries, scans],
+  );
+
   const goTo = useCallback(
     (to: number) => {
       const next = Math.min(Math.max(to, 0), scans.length - 1);
@@ -76,17 +98,12 @@ export function useStack(
       if (unfinished.current())
         return void notifications.show({ id: "unfinished", message: texts.volume.unfinished });
       looked.current.index = next;
-      const picture = pictureHere(queries, scans[next]!.image_path);
-      const pixels = picture && decodedAlready(picture);
-      const { deep_path: path } = scans[next]!;
-      const deep = canvas.current?.isWindowed && path ? pictureHere(queries, path) : undefined;
-      if (pixels)
-        canvas.current?.leaf(pixels, next === looked.current.shown, (deep && deepAlready(deep)) ?? null);
+      void show(next);
       for (const listener of listeners.current) listener();
       clearTimeout(rest.current);
       rest.current = window.setTimeout(() => setShown(next), REST_MS);
     },
-    [queries, scans, unfinished],
+    [scans, show, unfinished],
   );
   const step = useCallback((by: number) => goTo(looked.current.index + by), [goTo]);
   const attach = useCallback(
@@ -111,7 +128,7 @@ export function useStack(
   };
 }
 
-/** Loads and decodes the pictures around one of them, the nearest first. */
+/** Loads the pictures around one of them, the nearest first, and decodes as many as are kept. */
 function usePicturesAhead(
   scans: readonly Scan[],
   index: number,
@@ -119,12 +136,15 @@ function usePicturesAhead(
 ): void {
   const queries = useQueryClient();
   useEffect(() => {
-    const paths = nearestFirst(index, scans.length, REACH).map((at) => scans[at]!.image_path);
+    const left = [...nearestFirst(index, scans.length, REACH).entries()];
+    const decodable = mostAhead(scans[index]!);
     let ended = false;
     const load = async () => {
-      for (let path = paths.shift(); path !== undefined && !ended; path = paths.shift()) {
+      for (let next = left.shift(); next && !ended; next = left.shift()) {
+        const [order, at] = next;
         // The view of a B-scan itself says what is wrong when its picture can't be loaded.
-        await fetchPicture(queries, path).then(pixelsOf, () => undefined);
+        const picture = await fetchPicture(queries, scans[at]!.image_path).catch(() => undefined);
+        if (picture && order < decodable) await pixelsOf(picture);
       }
     };
     for (let line = 0; line < AT_ONCE; line++) void load();

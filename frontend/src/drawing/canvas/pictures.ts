@@ -1,5 +1,6 @@
 /** How a scan and its heat map are turned into what is seen. */
 
+import type { Size } from "../plane";
 import heat from "./heat.json";
 
 /** Which grey values are shown, as in radiology: those around `level`, `width` of them, spread from black to white. */
@@ -32,6 +33,13 @@ export function windowOf(level: number, width: number, reach = REACH): GreyWindo
 const decoded = new Map<Blob, ImageData>();
 /** How many bytes of decoded pictures are kept: a volume of 97 B-scans of 768 × 496 pixels. */
 const KEPT_BYTES = 160 * 2 ** 20;
+/** How much of that pictures may take that are decoded ahead; heat maps and the eye from the front need room, too. */
+const SHARE_AHEAD = 0.9;
+
+/** How many pictures of a size can be decoded ahead before the first of them is dropped again. */
+export function mostAhead({ width, height }: Size): number {
+  return Math.max(Math.floor((SHARE_AHEAD * KEPT_BYTES) / (4 * width * height)), 1);
+}
 
 /** The pixels of a picture, to be looked at only: others get the same. */
 export async function pixelsOf(picture: Blob): Promise<ImageData> {
