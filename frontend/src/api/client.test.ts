@@ -42,8 +42,9 @@ describe("a call", () => {
   });
 
   it("says so when nobody is signed in", async () => {
-    serve(() => refusal(401));
+    const requests = serve(() => refusal(401));
     await expect(client.json("scans/")).rejects.toMatchObject({ code: "signed_out", status: 401 });
+    expect(requests.map(({ path }) => path)).toEqual(["auth/token/refresh/", "scans/"]);
   });
 
   it("raises what the server says, and nothing comes of an answer without content", async () => {

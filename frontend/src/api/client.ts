@@ -49,7 +49,8 @@ async function signedIn(attempt: (token: string | null) => Promise<Response>): P
   let token = await accessToken();
   let answer = await attempt(token);
   if (answer.status === 401) {
-    token = await renewedToken(token);
+    // Without a session one renewal was refused already: what is asked for again and again would use up sign-ins.
+    token = token && (await renewedToken(token));
     if (!token) throw signedOut();
     answer = await attempt(token);
   }
