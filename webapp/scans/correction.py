@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from webapp.accounts.models import User
-from webapp.audit.models import Action
+from webapp.audit.models import Action, Record, WaitingRecord
 from webapp.audit.recording import Change, record_each
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans.models import Scan
@@ -30,3 +30,10 @@ def correct(scan: Scan, user: User, values: Mapping[str, Any]) -> Scan:
         return after[scan.pk]
 
     return all_or_nothing(write)
+
+
+def was_corrected(scans: Iterable[Scan]) -> bool:
+    """Whether somebody has changed what is said of one of the scans, as the audit tells."""
+    keys = [str(scan.pk) for scan in scans]
+    changes = {"action": Action.SCAN_CHANGE, "kind": "scan", "object_id__in": keys}
+    return any(model._default_manager.filter(**changes).exists() for model in (WaitingRecord, Record))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -14,6 +14,8 @@ from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import replace_origin
 from webapp.scans import storage
+from webapp.scans.correction import was_corrected
+from webapp.scans.details import ENTERED
 from webapp.scans.modality import facts_for
 from webapp.scans.models import Scan
 from webapp.scans.owner import Also, Owner
@@ -30,7 +32,7 @@ def complete(
 
     `known` are the scans that exist already, by their places in `examined`; what leads the volume stays in the lead until
     all B-scans are answered, and after that if somebody has read it. The pictures of those that exist stay as they are.
-    What is `also` to be written is written with it or not at all.
+    What is said of them is said of the new ones, too. What is `also` to be written is written with it or not at all.
     """
     assert kept.modality is not None
     facts = {**facts_for(kept.modality, facts_of(examined, owner)), "modality": kept.modality.name}
@@ -46,10 +48,15 @@ def complete(
         gone.extend(str(kept.deep_of(place)["deep_name"]) for place in there)
         if was is not None and was.enface_name != volume.enface_name:
             gone.append(was.enface_name)
-        has_lead = any(not scan.follows for scan in there.values())
+        lead = _lead_of(there.values())
+        said, filled = _said_of(there.values(), facts)
         for place, scan in there.items():
             Scan.objects.filter(pk=scan.pk).update(
-                volume=volume, place=place, sha256=sha256, in_the_middle=True if place == middle else None
+                **filled,
+                volume=volume,
+                place=place,
+                sha256=sha256,
+                in_the_middle=True if place == middle else None,
             )
         new = Scan.objects.bulk_create(
             new_scan(
@@ -58,11 +65,11 @@ def complete(
                 kept,
                 place,
                 sha256=sha256,
-                **facts,
+                **{**facts, **said},
                 volume=volume,
                 in_the_middle=True if place == middle else None,
-                follows=True if has_lead or place != middle else None,
-                volume_readers=_readers_of(there.values()),
+                follows=True if lead or place != middle else None,
+                volume_readers=list(lead.readers) if lead else [],
                 timestamp=volume.timestamp,
                 next_attempt_at=now,
                 claimed_until=now,
@@ -109,7 +116,18 @@ def _volume(there: Iterable[Scan], values: Mapping[str, Any]) -> tuple[Volume, V
     return Volume.objects.get(pk=key), was
 
 
-def _readers_of(scans: Iterable[Scan]) -> list[str]:
-    """Who has read the volume, as each B-scan that follows says."""
-    lead = next((scan for scan in scans if not scan.follows), None)
-    return list(lead.readers) if lead else []
+def _lead_of(scans: Iterable[Scan]) -> Scan | None:
+    """Which of them leads the volume."""
+    return next((scan for scan in scans if not scan.follows), None)
+
+
+def _said_of(there: Collection[Scan], facts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is said of a volume by its B-scans, and what of that the file fills: what is open, unless somebody left it so."""
+    known = _lead_of(there) or next(iter(there), None)
+    if known is None:
+        return {}, {}
+    said = {name: getattr(known, name) for name in (*ENTERED, "fields")}
+    filled = {name: facts[name] for name, value in said.items() if not value and facts.get(name)}
+    if filled and was_corrected(there):
+        filled = {}
+    return {**said, **filled}, filled

@@ -66,6 +66,19 @@ def test_what_is_open_is_filled(receiver: Receiver, worklist: Callable[[Entries]
     assert (scan.patient_ref, scan.eye) == ("W-4", "OS")
 
 
+def test_what_is_said_once_more_of_a_series_has_come_is_said_of_all_of_it(
+    receiver: Receiver, worklist: Callable[[Entries], None]
+) -> None:
+    worklist([])
+    *early, late = series(3, PatientID="", Laterality="")
+    send(receiver, *early)
+    read_all()
+    worklist([entry()])
+    send(receiver, late)
+    read_all()
+    assert list(Scan.objects.values_list("patient_ref", "eye")) == [("W-4", "OS")] * 3
+
+
 def test_the_modality_that_the_file_says_stays(worklist: Callable[[Entries], None]) -> None:
     worklist([entry()])
     filled = with_worklist(Identity(modality="OPT"), STUDY)
