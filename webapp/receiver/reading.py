@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import secrets
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
 from django.conf import settings
-from django.db import DatabaseError, connections
-from django.db.models import F, Max, QuerySet
+from django.db import DatabaseError
+from django.db.models import Max
 from pymongo.errors import PyMongoError
 
 from imaging.decoding import examine, examine_files, is_volume
@@ -26,6 +24,7 @@ from imaging.volume import ExaminedVolume
 from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import kept_origin
+from webapp.receiver.claiming import Lost, claim, claimed, later, renewing
 from webapp.receiver.filing import file_arrived
 from webapp.receiver.models import Arrival, Instance, State, is_quiet_since
 from webapp.receiver.worklist import with_worklist
@@ -42,11 +41,6 @@ from webapp.volumes.keeping import keep
 
 log = logging.getLogger(__name__)
 
-CLAIM = timedelta(seconds=30)
-"""It is renewed while the arrival is read; the claim of a worker that dies runs out."""
-RENEWED_S = 10.0
-PAUSE = timedelta(minutes=1)
-"""After a fault that is not the instances' own, such as a full disk."""
 MOST_ATTEMPTS = 5
 """Times that a worker may end over an arrival before it counts as unreadable."""
 REASON_LETTERS = 400
@@ -74,7 +68,7 @@ def read_arrived() -> int:
     tried = 0
     for key in _due():
         _file()  # more of it may have come while others were read
-        arrival = _claim(key)
+        arrival = claim(key)
         if arrival is not None:
             tried += 1
             _try(arrival)
@@ -116,57 +110,6 @@ def _of_the_study(enface_arrival: str) -> list[str]:
     return keys
 
 
-def _claim(key: str) -> Arrival | None:
-    """The arrival, claimed by this worker; None while another one reads it."""
-    first = Instance.objects.filter(arrival=key).order_by("received").first()
-    if first is None:
-        return None
-    Arrival.objects.get_or_create(
-        key=key,
-        defaults={
-            "clinic": first.clinic,
-            "study_uid": first.study_uid,
-            "series_uid": first.series_uid,
-            "sender": first.sender,
-        },
-    )
-    now = clock.now()
-    token = secrets.token_hex(16)
-    free = Arrival.objects.filter(key=key, claimed_until__lte=now)
-    if not free.update(claimed_until=now + CLAIM, claim=token, attempts=F("attempts") + 1):
-        return None
-    return Arrival.objects.filter(key=key, claim=token).first()
-
-
-@contextmanager
-def _renewing(arrival: Arrival) -> Iterator[None]:
-    """Renew the claim, in a thread of its own, until the arrival is read."""
-    done = threading.Event()
-
-    def renew() -> None:
-        while not done.wait(RENEWED_S):
-            with suppress(DatabaseError, PyMongoError):
-                _of(arrival).update(claimed_until=clock.now() + CLAIM)
-        connections.close_all()
-
-    thread = threading.Thread(target=renew, name="renewing", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
-def _of(arrival: Arrival) -> QuerySet[Arrival]:
-    """The arrival's document while this worker holds its claim."""
-    return Arrival.objects.filter(key=arrival.key, claim=arrival.claim)
-
-
-class _Lost(Exception):
-    """Another worker has claimed the arrival meanwhile."""
-
-
 def _try(arrival: Arrival) -> None:
     """Read an arrival and store what came of it."""
     instances = list(
@@ -176,30 +119,25 @@ def _try(arrival: Arrival) -> None:
         if arrival.attempts > MOST_ATTEMPTS:
             _refuse(arrival, instances, *FAULT)
             return
-        with _renewing(arrival):
+        with renewing(arrival):
             _read(arrival, instances)
-    except _Lost:
+    except Lost:
         log.warning("Arrival %s is read by another worker", arrival.key[:12])
     except Busy:
-        _later(arrival)
+        later(arrival)
     except ImageError as error:
         _refuse(arrival, instances, error.code, error.message)
     except ModalityRefused as refused:
         _refuse(arrival, instances, refused.default_code, str(refused.detail))
     except room.NoRoom:
-        _later(arrival)
+        later(arrival)
     except OSError as error:
         log.error("Arrival %s can't be stored: %s", arrival.key[:12], error.strerror)
-        _later(arrival)
+        later(arrival)
     except (DatabaseError, PyMongoError) as error:
         log.warning("Arrival %s is read later: %s", arrival.key[:12], type(error).__name__)
         with suppress(DatabaseError, PyMongoError):
-            _later(arrival)
-
-
-def _later(arrival: Arrival) -> None:
-    # What had no room or no memory is not at fault.
-    _of(arrival).update(claimed_until=clock.now() + PAUSE, attempts=arrival.attempts - 1)
+            later(arrival)
 
 
 def _refuse(arrival: Arrival, instances: Sequence[str], code: str, reason: str) -> None:
@@ -214,9 +152,9 @@ def _refuse(arrival: Arrival, instances: Sequence[str], code: str, reason: str) 
 
 
 def _conclude(arrival: Arrival, instances: Sequence[str], **values: Any) -> None:
-    """Note what came of the arrival, as long as this worker holds its claim. Raises _Lost."""
-    if not _of(arrival).update(claimed_until=clock.now(), attempts=0, **values):
-        raise _Lost
+    """Note what came of the arrival, as long as this worker holds its claim. Raises Lost."""
+    if not claimed(arrival).update(claimed_until=clock.now(), attempts=0, **values):
+        raise Lost
     Instance.objects.filter(key__in=list(instances)).update(is_read=True)
 
 
