@@ -26,7 +26,7 @@ from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import kept_origin
 from webapp.receiver.claiming import Lost, claim, claimed, later, renewing
 from webapp.receiver.filing import file_arrived
-from webapp.receiver.models import Arrival, Instance, State, is_quiet_since
+from webapp.receiver.models import Arrival, Instance, State, is_quiet_since, key_of
 from webapp.receiver.worklist import with_worklist
 from webapp.scans import room, storage, upload
 from webapp.scans.file_facts import kept_facts
@@ -163,6 +163,9 @@ def _read(arrival: Arrival, instances: Sequence[str]) -> None:
     if not files.bscans:
         _refuse(arrival, instances, *LOST)
         return
+    if arrival.scan_id and not _is_whole(arrival, files):
+        _part(arrival, instances)
+        return
     size = sum(instance.size for instance in files.all)
     if size > settings.MAX_VOLUME_BYTES:
         raise ImageTooLarge(
@@ -190,6 +193,26 @@ def _files_of(arrival: Arrival) -> _Files:
     bscans = [instance for instance in mine if storage.exists(instance.file_name)]
     enface = [instance for instance in beside.exclude(file_name="") if storage.exists(instance.file_name)]
     return _Files(bscans, enface)
+
+
+def _is_whole(arrival: Arrival, files: _Files) -> bool:
+    """Whether the files of all that was read of it before are still there."""
+    return _keys_in(arrival.order) <= {instance.key for instance in files.bscans}
+
+
+def _part(arrival: Arrival, instances: Sequence[str]) -> None:
+    """Leave what was read as it is, and make what came later an arrival of its own, to be read next.
+
+    Without the files of the former nobody knows which places the latter would have among them.
+    """
+    before = _keys_in(arrival.order)
+    late = [key for key in instances if key not in before]
+
+    def write() -> None:
+        _conclude(arrival, [key for key in instances if key in before])
+        Instance.objects.filter(key__in=late).update(arrival=key_of(arrival.clinic, f"after {arrival.key}"))
+
+    all_or_nothing(write)
 
 
 def _picture(arrival: Arrival, owner: Owner, files: _Files, content: bytes, note: Note) -> None:
@@ -254,6 +277,11 @@ def _order(examined: ExaminedVolume, names: dict[str, str], files: _Files) -> li
     if len(files.bscans) == 1:
         return [f"{files.bscans[0].key}/{place}" for place in range(examined.count)]
     return [names.get(name) for name in examined.names]
+
+
+def _keys_in(order: Sequence[str | None]) -> set[str]:
+    """Whose instances are at these places."""
+    return {key.partition("/")[0] for key in order if key}
 
 
 def _scans_of(arrival: Arrival) -> dict[str, ObjectId]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from tests.volume_files import bscans, localizer
 from tests.webapp.conftest import Clients
 from tests.webapp.receiver.conftest import read_all, send, series
 from webapp.accounts.models import User
+from webapp.core import clock
+from webapp.receiver import reading
 from webapp.receiver.listening import Receiver
+from webapp.receiver.models import Arrival, Instance, State
+from webapp.scans.models import Scan
+from webapp.volumes.models import Volume
 
 DETAILS = ("patient_ref", "eye", "acquired", "note", "micrometres_x", "micrometres_y")
 
@@ -46,3 +53,77 @@ def test_what_was_corrected_holds_for_bscans_that_come_later(
     first, *others = told_of_each(clinician, api)
     assert first.items() >= correction.items()
     assert others == [first, first]
+
+
+def forget_what_came(settings: Any) -> None:
+    """Remove all originals that were read, as if they had come long ago."""
+    hours, settings.DICOM_KEEP_HOURS = settings.DICOM_KEEP_HOURS, 0
+    assert reading.forget_old()
+    settings.DICOM_KEEP_HOURS = hours
+
+
+def volumes_of(user: User, api: Clients) -> list[tuple[int, list[int]]]:
+    """Each volume that the user's list has, newest first: how many B-scans it says it has, and the places of those."""
+    found = []
+    for lead in api(user).get("/api/v1/scans/").json()["results"]:
+        if lead["volume"] is None:
+            found.append((1, [0]))
+            continue
+        bscans = api(user).get(f"/api/v1/volumes/{lead['volume']['id']}/").json()
+        found.append((bscans["count"], [bscan["place"] for bscan in bscans["bscans"]]))
+    return found
+
+
+def test_what_comes_when_the_originals_are_gone_is_a_scan_of_its_own(
+    receiver: Receiver, clinician: User, api: Clients, settings: Any
+) -> None:
+    instances = series(5)
+    send(receiver, *instances[:2])
+    read_all()
+    forget_what_came(settings)
+
+    send(receiver, instances[2])
+    read_all()
+    assert volumes_of(clinician, api) == [(1, [0]), (2, [0, 1])]
+
+    send(receiver, *instances[3:])
+    read_all()
+    assert volumes_of(clinician, api) == [(3, [0, 1, 2]), (2, [0, 1])]
+    assert Scan.objects.count() == 5
+    assert {arrival.state for arrival in Arrival.objects.all()} == {State.READ}
+
+
+@pytest.mark.parametrize("is_photograph", [False, True], ids=["B-scan", "photograph"])
+def test_what_comes_when_the_first_original_is_gone_leaves_the_volume_as_it_is(
+    receiver: Receiver, clinician: User, api: Clients, settings: Any, is_photograph: bool
+) -> None:
+    instances = series(4)
+    send(receiver, *instances[:3])
+    read_all()
+    long_ago = clock.now() - timedelta(hours=settings.DICOM_KEEP_HOURS + 1)
+    Instance.objects.filter(sop_uid=instances[0].SOPInstanceUID).update(received=long_ago)
+    assert reading.forget_old() == 1
+
+    send(receiver, localizer(bscans(1)[0]) if is_photograph else instances[3])
+    read_all()
+
+    assert volumes_of(clinician, api) == [*([] if is_photograph else [(1, [0])]), (3, [0, 1, 2])]
+    assert not Instance.objects.filter(is_read=False).exists()
+
+
+def test_a_volume_without_its_originals_is_deleted_without_what_came_later(
+    receiver: Receiver, clinician: User, api: Clients, settings: Any
+) -> None:
+    instances = series(3)
+    send(receiver, *instances[:2])
+    read_all()
+    forget_what_came(settings)
+    send(receiver, instances[2])
+    read_all()
+
+    assert api(clinician).delete(f"/api/v1/volumes/{Volume.objects.get().pk}/").status_code == 204
+    assert volumes_of(clinician, api) == [(1, [0])]
+
+    send(receiver, *instances)
+    read_all()
+    assert volumes_of(clinician, api) == [(2, [0, 1]), (1, [0])]
