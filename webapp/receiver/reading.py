@@ -27,6 +27,7 @@ from webapp.origins.keeping import kept_origin
 from webapp.receiver.claiming import Lost, claim, claimed, later, renewing
 from webapp.receiver.filing import file_arrived
 from webapp.receiver.models import Arrival, Instance, State, is_quiet_since, key_of
+from webapp.receiver.photographs import read_again
 from webapp.receiver.worklist import with_worklist
 from webapp.scans import room, storage, upload
 from webapp.scans.file_facts import kept_facts
@@ -90,24 +91,10 @@ def _due() -> list[str]:
         if not is_quiet_since(entry["newest"], settings.DICOM_QUIET_SECONDS):
             continue
         if entry["is_enface"]:
-            found += _of_the_study(entry["arrival_id"])
+            found += read_again(entry["arrival_id"])
         else:
             found.append(entry["arrival_id"])
     return list(dict.fromkeys(found))
-
-
-def _of_the_study(enface_arrival: str) -> list[str]:
-    """What was read before the en-face images came that may belong to it; they count as read from now on."""
-    images = Instance.objects.filter(arrival=enface_arrival, is_read=False)
-    first = images.first()
-    if first is None:
-        return []
-    bscans = Instance.objects.filter(
-        clinic=first.clinic, study_uid=first.study_uid, is_enface=False, is_read=True
-    ).exclude(file_name="")
-    keys = list(bscans.order_by().values_list("arrival_id", flat=True).distinct())
-    images.update(is_read=True)
-    return keys
 
 
 def _try(arrival: Arrival) -> None:

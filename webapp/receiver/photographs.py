@@ -1,0 +1,32 @@
+"""Photographs of the retina, and which volumes of their study are read with them."""
+
+from __future__ import annotations
+
+from webapp.core import clock
+from webapp.mongodb.transactions import all_or_nothing
+from webapp.receiver.models import Arrival, Instance
+
+
+def read_again(photographs: str) -> list[str]:
+    """The arrivals that were read before these photographs came, to be read again with them.
+
+    They wait to be read from now on, as if more of them had come, each until that has succeeded or is refused; the
+    photographs count as read. While any of the study is being read, maybe without them, the photographs wait instead.
+    """
+    waiting = Instance.objects.filter(arrival=photographs, is_read=False)
+    came = list(waiting.values_list("key", flat=True))
+    first = waiting.first()
+    if first is None:
+        return []
+    study = {"clinic": first.clinic, "study_uid": first.study_uid}
+    if Arrival.objects.filter(**study, claimed_until__gt=clock.now()).exists():
+        return []
+    bscans = Instance.objects.filter(**study, is_enface=False, is_read=True).exclude(file_name="")
+    keys = list(bscans.order_by().values_list("arrival_id", flat=True).distinct())
+
+    def write() -> None:
+        bscans.update(is_read=False)
+        Instance.objects.filter(key__in=came).update(is_read=True)
+
+    all_or_nothing(write)
+    return keys
