@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from imaging.bundle import MAX_OTHERS
 from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.receiver.models import Arrival, Instance
@@ -30,3 +33,17 @@ def read_again(photographs: str) -> list[str]:
 
     all_or_nothing(write)
     return keys
+
+
+def fitting(
+    photographs: Sequence[Instance], most_bytes: int, referred: Callable[[], str]
+) -> Sequence[Instance]:
+    """The photographs of a study to look at beside B-scans, which leave them so many bytes: all, where these fit.
+
+    Else the one that the B-scans refer to, by the UID that `referred` finds out. Never some of the others: what is left
+    of several would be taken for the only one, and so for the B-scans' own.
+    """
+    if len(photographs) <= MAX_OTHERS and sum(each.size for each in photographs) <= most_bytes:
+        return photographs
+    uid = referred()
+    return [each for each in photographs if uid and each.sop_uid == uid and each.size <= most_bytes]

@@ -27,7 +27,7 @@ from webapp.origins.keeping import kept_origin
 from webapp.receiver.claiming import Lost, claim, claimed, later, renewing
 from webapp.receiver.filing import file_arrived
 from webapp.receiver.models import Arrival, Instance, State, is_quiet_since, key_of
-from webapp.receiver.photographs import read_again
+from webapp.receiver.photographs import fitting, read_again
 from webapp.receiver.worklist import with_worklist
 from webapp.scans import room, storage, upload
 from webapp.scans.file_facts import kept_facts
@@ -55,8 +55,8 @@ FAULT = ("unreadable_image", "Reading it failed several times. The log says more
 class _Files:
     """The instances of an arrival whose files are there, with the en-face images of its study."""
 
-    bscans: list[Instance]
-    enface: list[Instance]
+    bscans: Sequence[Instance]
+    enface: Sequence[Instance]
 
     @property
     def all(self) -> list[Instance]:
@@ -153,7 +153,7 @@ def _read(arrival: Arrival, instances: Sequence[str]) -> None:
     if arrival.scan_id and not _is_whole(arrival, files):
         _part(arrival, instances)
         return
-    size = sum(instance.size for instance in files.all)
+    size = sum(instance.size for instance in files.bscans)
     if size > settings.MAX_VOLUME_BYTES:
         raise ImageTooLarge(
             f"The instances have {size / 2**20:.0f} MiB together; up to "
@@ -161,8 +161,9 @@ def _read(arrival: Arrival, instances: Sequence[str]) -> None:
         )
     first = min(instance.received for instance in files.bscans)
     owner = Owner(arrival.clinic, sender=arrival.sender, received=first)
-    with room.taken(receiving.room_for(size)):
-        contents = [storage.read(instance.file_name) for instance in files.all]
+    with_photographs = sum(instance.size for instance in files.all)
+    with room.taken(receiving.room_for(min(with_photographs, settings.MAX_VOLUME_BYTES))):
+        contents = [storage.read(instance.file_name) for instance in files.bscans]
 
         def note(scan: Scan, order: Sequence[str | None]) -> None:
             _conclude(arrival, instances, scan=scan, order=list(order), state=State.READ, code="", reason="")
@@ -171,7 +172,11 @@ def _read(arrival: Arrival, instances: Sequence[str]) -> None:
         if len(files.bscans) == 1 and not is_volume(contents[0]):
             _picture(arrival, owner, files, contents[0], note)
         else:
-            _volume(arrival, owner, files, contents, note)
+            enface = fitting(
+                files.enface, settings.MAX_VOLUME_BYTES - size, lambda: _referred(files.bscans, contents)
+            )
+            contents += [storage.read(instance.file_name) for instance in enface]
+            _volume(arrival, owner, replace(files, enface=enface), contents, note)
 
 
 def _files_of(arrival: Arrival) -> _Files:
@@ -252,6 +257,13 @@ def _volume(arrival: Arrival, owner: Owner, files: _Files, contents: Sequence[by
         except BaseException:
             kept.discard()
             raise
+
+
+def _referred(bscans: Sequence[Instance], contents: Sequence[bytes]) -> str:
+    """The UID of the photograph that these B-scans refer to, "" without one. Raises ImageError."""
+    names = [_name(at) for at in range(len(bscans))]
+    with examine_files(list(zip(names, contents, strict=True))) as found:
+        return found.enface_uid
 
 
 def _name(at: int) -> str:

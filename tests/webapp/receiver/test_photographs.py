@@ -9,7 +9,9 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import generate_uid
 
 from tests.volume_files import bscans, localizer, tomography
-from tests.webapp.receiver.conftest import read_all, send
+from tests.webapp.conftest import Clients
+from tests.webapp.receiver.conftest import read_all, send, series
+from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.receiver import reading
 from webapp.receiver.listening import Receiver
@@ -77,3 +79,39 @@ def test_a_photograph_is_added_that_comes_while_its_volume_is_read(
     read_all()
 
     assert have_photographs() == [True]
+
+
+@pytest.mark.parametrize("refers", [True, False], ids=["one that the B-scans refer to", "others alone"])
+def test_more_photographs_than_fit_leave_the_volume_readable(
+    receiver: Receiver, clinician: User, api: Clients, settings: Any, refers: bool
+) -> None:
+    settings.MAX_VOLUME_BYTES = 20_000
+    others = [localizer(bscans(1)[0]) for _ in range(6)]
+    for other in others:
+        other.SOPInstanceUID = generate_uid()
+    send(receiver, *others, *([localizer(bscans(1)[0])] if refers else []))
+    send(receiver, volume())
+    read_all()
+
+    [lead] = api(clinician).get("/api/v1/scans/").json()["results"]
+    found = api(clinician).get(f"/api/v1/volumes/{lead['volume']['id']}/").json()
+    assert (found["count"], bool(found["enface"])) == (3, refers)
+
+
+def test_of_photographs_that_nothing_refers_to_none_is_chosen_for_fitting_in(
+    receiver: Receiver, settings: Any
+) -> None:
+    settings.MAX_VOLUME_BYTES = 16_000
+    large = localizer(bscans(1, height=96)[0])
+    large.SOPInstanceUID = generate_uid()
+    send(receiver, localizer(bscans(1)[0]), large)
+    send(receiver, *series(3))
+    read_all()
+    assert have_photographs() == [False]
+
+
+def test_bscans_above_the_limit_are_refused_without_any(receiver: Receiver, settings: Any) -> None:
+    settings.MAX_VOLUME_BYTES = 10_000
+    send(receiver, *series(4))
+    read_all()
+    assert Arrival.objects.get().code == "image_too_large"
