@@ -24,8 +24,8 @@ from webapp.receiver.commands import (
     WITH_DATA_SET,
     Command,
 )
-from webapp.receiver.models import Arrival, Instance, Sender, key_of
-from webapp.scans import storage
+from webapp.receiver.filing import stored_of
+from webapp.receiver.models import Sender, key_of
 
 COMMITMENT, SOP_INSTANCE_OF_ALL = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 """The SOP class, and the one instance that it has everywhere."""
@@ -96,7 +96,7 @@ def asked_by(content: bytes, transfer_syntax: str) -> Asked:
 
 def report_on(asked: Asked, sender: Sender) -> Report:
     """Look which of the instances are stored for the sender's clinic."""
-    stored = _stored(sender.clinic, [instance for _, instance in asked.named])
+    stored = stored_of(key_of(sender.clinic, instance) for _, instance in asked.named)
     answer = Dataset()
     answer.TransactionUID = asked.transaction
     kept, lost = [], []
@@ -113,14 +113,3 @@ def report_on(asked: Asked, sender: Sender) -> Report:
     if lost:
         answer.FailedSOPSequence = lost
     return Report(SOME_MISSING if lost else ALL_STORED, answer)
-
-
-def _stored(clinic: str, instances: list[str]) -> set[str]:
-    keys = [key_of(clinic, instance) for instance in instances]
-    found = list(Instance.objects.filter(key__in=keys).values_list("key", "file_name", "arrival_id"))
-    read = set(
-        Arrival.objects.filter(
-            key__in=list({arrival for *_, arrival in found}), scan__isnull=False
-        ).values_list("key", flat=True)
-    )
-    return {key for key, name, arrival in found if arrival in read or (name and storage.exists(name))}

@@ -11,7 +11,7 @@ from django.db import IntegrityError
 
 from webapp.receiver import journal
 from webapp.receiver.journal import Entry, Segment
-from webapp.receiver.models import Arrival, Instance
+from webapp.receiver.models import Arrival, Instance, keys_in
 from webapp.scans import storage
 
 MOST_TOGETHER, MOST_BYTES_TOGETHER = 200, 2**24
@@ -80,16 +80,18 @@ def _file_group(together: Sequence[tuple[Entry, bytes]]) -> None:
 
 
 def stored_of(keys: Iterable[str]) -> set[str]:
-    """Those of the keys whose instances are stored: they were read, or their files wait for that."""
+    """Those of the keys whose instances are stored: they are at a place of a scan or volume, or their files are there."""
     found = list(
         Instance.objects.filter(key__in=list(keys)).values_list("key", "file_name", "is_read", "arrival_id")
     )
     arrivals = list({arrival for *_, is_read, arrival in found if is_read})
-    became = set(Arrival.objects.filter(key__in=arrivals, scan__isnull=False).values_list("key", flat=True))
+    orders = Arrival.objects.filter(key__in=arrivals, scan__isnull=False).values_list("order", flat=True)
+    # Of an arrival that became one some may have been refused, such as those of another patient.
+    became = set().union(*map(keys_in, orders))
     return {
         key
-        for key, name, is_read, arrival in found
-        if (is_read and arrival in became) or (name and storage.exists(name))
+        for key, name, is_read, _ in found
+        if (is_read and key in became) or (name and storage.exists(name))
     }
 
 

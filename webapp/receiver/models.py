@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -159,6 +160,11 @@ class CommitmentReport(models.Model):
 def key_of(clinic: str, uid: str) -> str:
     """The key of an instance or arrival: the same UID in two clinics are two."""
     return hashlib.sha256(f"{clinic}\n{uid}".encode()).hexdigest()
+
+
+def keys_in(order: Sequence[str | None]) -> set[str]:
+    """Whose instances are at the places of an arrival's `order`; of several frames each place is its own."""
+    return {key.partition("/")[0] for key in order if key}
 
 
 def sender_of(ae_title: str, address: str) -> Sender | None:

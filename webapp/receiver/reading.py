@@ -26,7 +26,7 @@ from webapp.mongodb.transactions import all_or_nothing
 from webapp.origins.keeping import kept_origin
 from webapp.receiver.claiming import Lost, claim, claimed, later, renewing
 from webapp.receiver.filing import file_arrived
-from webapp.receiver.models import Arrival, Instance, State, is_quiet_since, key_of
+from webapp.receiver.models import Arrival, Instance, State, is_quiet_since, key_of, keys_in
 from webapp.receiver.photographs import fitting, read_again
 from webapp.receiver.worklist import with_worklist
 from webapp.scans import room, storage, upload
@@ -189,7 +189,7 @@ def _files_of(arrival: Arrival) -> _Files:
 
 def _is_whole(arrival: Arrival, files: _Files) -> bool:
     """Whether the files of all that was read of it before are still there."""
-    return _keys_in(arrival.order) <= {instance.key for instance in files.bscans}
+    return keys_in(arrival.order) <= {instance.key for instance in files.bscans}
 
 
 def _part(arrival: Arrival, instances: Sequence[str]) -> None:
@@ -197,7 +197,7 @@ def _part(arrival: Arrival, instances: Sequence[str]) -> None:
 
     Without the files of the former nobody knows which places the latter would have among them.
     """
-    before = _keys_in(arrival.order)
+    before = keys_in(arrival.order)
     late = [key for key in instances if key not in before]
 
     def write() -> None:
@@ -276,11 +276,6 @@ def _order(examined: ExaminedVolume, names: dict[str, str], files: _Files) -> li
     if len(files.bscans) == 1:
         return [f"{files.bscans[0].key}/{place}" for place in range(examined.count)]
     return [names.get(name) for name in examined.names]
-
-
-def _keys_in(order: Sequence[str | None]) -> set[str]:
-    """Whose instances are at these places."""
-    return {key.partition("/")[0] for key in order if key}
 
 
 def _scans_of(arrival: Arrival) -> dict[str, ObjectId]:

@@ -17,9 +17,9 @@ from imaging.dicom.associating import associate
 from tests.dicom_files import item
 from tests.services import free_ports
 from tests.waiting import wait_for
-from tests.webapp.receiver.conftest import AE_TITLE, DEVICE, Listen, send, series
+from tests.webapp.receiver.conftest import AE_TITLE, DEVICE, Listen, read_all, send, series
 from webapp.core import clock
-from webapp.receiver import listening, reports
+from webapp.receiver import listening, reading, reports
 from webapp.receiver.listening import Receiver, tls_context
 from webapp.receiver.models import CommitmentReport, Sender
 
@@ -193,3 +193,17 @@ def test_two_workers_do_not_send_the_same(receiver: Receiver, device: Sender) ->
     ask(receiver, *series(1))
     CommitmentReport.objects.update(next_attempt_at=clock.now(), claimed_until=clock.now() + reports.CLAIM)
     assert reports.send_due() == 0
+
+
+def test_what_was_refused_is_not_stored_once_its_original_is_gone(receiver: Receiver, settings: Any) -> None:
+    here, refused = series(1)[0], series(2, PatientID="P-18")[1]
+    send(receiver, here)
+    read_all()
+    send(receiver, refused)
+    read_all()
+    settings.DICOM_KEEP_HOURS = 0
+    reading.forget_old()
+
+    said: Said = []
+    transaction = ask(receiver, here, refused, took=handlers(said), waits=said)
+    check(said[0], transaction, here)
