@@ -63,21 +63,28 @@ def gate_file(gates: Path, stores: ModelStores, name: str, version: str) -> Path
     return next((path for path in places if path.is_file()), None)
 
 
-def refusal(gates: Path, stores: ModelStores, name: str, version: str, champion: str) -> str | None:
-    """Why a version may not take the place of the champion (another version), as a sentence; None if it may."""
+def refusal(
+    gates: Path,
+    stores: ModelStores,
+    name: str,
+    version: str,
+    champion: str,
+    standing: str = "which answers by default",
+) -> str | None:
+    """Why a version may not take the place of the champion (another version), as a sentence; None if it may.
+
+    `standing` says in the sentence what the champion does.
+    """
     command = f"./retinote models gate {name} {version}"
     override = f"or override it with a reason: ./retinote models promote {name} {version} --override REASON"
     if problem := stores.problem(name, champion):
         return (
-            f"{name} {version} can't be compared with {champion}, which answers by default: {problem.rstrip('.')}. Put it "
-            f"back as it was, {override}"
+            f"{name} {version} can't be compared with {champion}, {standing}: {problem.rstrip('.')}. Put it back as it "
+            f"was, {override}"
         )
     path = gate_file(gates, stores, name, version)
     if path is None:
-        return (
-            f"{name} {version} has not been compared with {champion}, which answers by default. Compare them: {command}; "
-            f"{override}"
-        )
+        return f"{name} {version} has not been compared with {champion}, {standing}. Compare them: {command}; {override}"
     try:
         gate = read_gate(path)
     except GateError as error:
@@ -90,8 +97,8 @@ def refusal(gates: Path, stores: ModelStores, name: str, version: str, champion:
         )
     if gate.champion["weights_sha256"] != stores.weights_sha256(name, champion):
         return (
-            f"{name} {version} was compared with {gate.champion['version']}, which is no longer what answers by default; "
-            f"{champion} is. Compare them: {command}; {override}"
+            f"{name} {version} was compared with {gate.champion['version']}, and not with {champion}, {standing}. "
+            f"Compare them: {command}; {override}"
         )
     if not gate.passed:
         failed = [check for check in gate.content.get("checks", []) if check.get("passed") is False]

@@ -19,7 +19,8 @@ class Choice:
     """The decisions for one model.
 
     `promoted` lists the versions that have been the default, the present one last. `weights` has the sha256 of the
-    weights that each of them had when it was promoted. `registered` versions are served beside the default.
+    weights that each of them had when it was promoted. `registered` versions are served beside the default. Of a model
+    whose default was retired, `weights` alone are left: earlier releases read them, and no further field.
     """
 
     registered: list[str] = field(default_factory=list)
@@ -30,6 +31,11 @@ class Choice:
     def default(self) -> str | None:
         """The version that answers requests without a version; None if none was ever promoted."""
         return self.promoted[-1] if self.promoted else None
+
+    @property
+    def retired(self) -> str | None:
+        """The default that was retired with nothing in its place; None if another one was promoted since, or none was."""
+        return None if self.promoted or self.registered else next(iter(self.weights), None)
 
 
 class DecidedMeanwhile(ServingError):
@@ -71,7 +77,9 @@ class Registry:
         """Note that a version is the default from now on. The previous default stays registered."""
 
         def change(choice: Choice) -> Choice:
-            if choice.default not in (None, version):
+            if choice.retired:
+                choice = Choice()
+            elif choice.default not in (None, version):
                 choice = _with_registered(choice, str(choice.default))
             return replace(
                 choice,
@@ -99,11 +107,11 @@ class Registry:
         self._change(name, change, expected)
 
     def note_retired(self, name: str, version: str, expected: Choice | None = None) -> None:
-        """Note that a version is no longer served. For the default, all decisions for the model are removed."""
+        """Note that a version is no longer served. After the default, no version is, until another one is promoted."""
 
         def change(choice: Choice) -> Choice:
             if version == choice.default:
-                return Choice()
+                return Choice(weights={version: choice.weights.get(version, "")})
             return Choice(
                 registered=[known for known in choice.registered if known != version],
                 promoted=[known for known in choice.promoted if known != version],
@@ -202,9 +210,10 @@ def missing_defaults(stores: ModelStores, registry: Registry) -> dict[str, str]:
 
     Only the first store counts, which comes with the installation or was named on the command line. A later one counts
     only if the first has no model and nothing was ever promoted. So an imported model doesn't answer before it is
-    promoted.
+    promoted, and a model that was retired doesn't come back by itself.
     """
-    decided = {name for name in registry.names() if registry.choice(name).default}
+    choices = {name: registry.choice(name) for name in registry.names()}
+    decided = {name for name, choice in choices.items() if choice.default or choice.retired}
     for folder in stores.starting_folders:
         store = ModelStores([folder])
         names = store.names()
@@ -229,8 +238,8 @@ def models_to_serve(
 ) -> list[ModelToServe]:
     """The models that a starting model server has to serve: each with its default and the registered versions.
 
-    `serves` says by a model's name whether this server is to have it. Broken registered versions are set aside. A broken default is not replaced, as only `promote` makes another version
-    answer. Raises ServingError, which says what to do, if a default can't be served or no model has one.
+    `serves` says by a model's name whether this server is to have it. Broken registered versions are set aside. A broken
+    default is not replaced, as only `promote` makes another version answer. Raises ServingError, which says what to do, if a default can't be served or no model has one.
     """
     models = []
     wanted = [name for name in registry.names() if registry.choice(name).default and serves(name)]
@@ -252,8 +261,19 @@ def models_to_serve(
             )
         )
     if not models:
-        raise ServingError(_no_model(stores))
+        raise ServingError(_no_model(stores, retired_models(registry, serves)))
     return models
+
+
+def retired_models(registry: Registry, serves: Callable[[str], bool]) -> list[str]:
+    """A sentence for each model that `serves` names and that isn't served, as its default was retired."""
+    retired = {name: registry.choice(name).retired for name in registry.names() if serves(name)}
+    return [
+        f"{name} is left out, as {version} was retired; promote the version that is to answer: "
+        f"./retinote models promote {name} VERSION"
+        for name, version in retired.items()
+        if version
+    ]
 
 
 def broken_default(
@@ -286,7 +306,9 @@ def _other_weights(stores: ModelStores, name: str, choice: Choice) -> str | None
     )
 
 
-def _no_model(stores: ModelStores) -> str:
+def _no_model(stores: ModelStores, retired: Sequence[str]) -> str:
+    if retired:
+        return f"There is no model to serve: {retired[0]}"
     broken = [
         problem
         for name in stores.names()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from serving.errors import ServingError
-from serving.registry import Registry, default_versions
+from serving.registry import Registry, default_versions, retired_models
 from serving.stores import ModelStores
 
 MODELS_VARIABLE = "RETINOTE_MODELS"
@@ -51,8 +51,8 @@ def check_named(wanted: Wanted, stores: ModelStores, registry: Registry) -> None
 
 
 def left_out(wanted: Wanted, stores: ModelStores, registry: Registry) -> list[str]:
-    """A sentence for each model that could be served and isn't wanted."""
-    sentences = []
+    """A sentence for each model that could be served and isn't wanted, or is wanted and was retired."""
+    sentences = retired_models(registry, wanted.serves)
     for name in default_versions(stores, registry):
         if wanted.only is not None and name not in wanted.only:
             sentences.append(f"{name} is left out, as --models does not name it")

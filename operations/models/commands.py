@@ -303,7 +303,8 @@ ACTIONS = {
     "retire": Action(
         retire,
         "stop serving a version, once it has answered all requests",
-        more="The default can be retired only as the last version of a model, while other models are served.",
+        more="The default can be retired only as the last version of a model, while other models are served. The model then "
+        "stays away, also after a restart, until a version of it is promoted.",
     ),
     "remove": Action(
         remove,

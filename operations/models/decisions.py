@@ -74,10 +74,12 @@ class Decisions:
     def needed_override(self, action: str, name: str, version: str, override: str) -> str:
         """The reason to note for a change of the default: `override` where there is no passed gate, else none.
 
-        A rollback needs no gate, nor does the first version of a model, nor the version that answers already. Raises
+        A rollback needs no gate, nor does the first version of a model, nor the version that answers already. One that
+        comes after a retired version has to pass a gate against that, so that retiring is no way around it. Raises
         OperationsError for a version without a passed gate against the champion, and without a reason.
         """
-        champion = self.champion(name)
+        retired = self.registry.choice(name).retired
+        champion = self.champion(name) or retired
         if action != "promote" or champion is None:
             return ""
         if champion == version:
@@ -90,7 +92,10 @@ class Decisions:
                 f"./retinote models promote {name} {version} --override REASON"
             )
         else:
-            problem = gates.refusal(self.data.gates, self.stores, name, version, champion)
+            standing = (
+                "which answered by default until it was retired" if retired else "which answers by default"
+            )
+            problem = gates.refusal(self.data.gates, self.stores, name, version, champion, standing)
         if problem and not override:
             raise OperationsError(problem)
         return gates.checked_reason(override) if problem else ""

@@ -69,7 +69,7 @@ def state_of(
         ("folder", str(holder or NOTHING)),
         *(("never served", f"{folder}: the folder above comes first") for folder in shadowed),
         ("served", record.status if record else "no"),
-        ("promoted", promoted if version in choice.promoted else "never"),
+        ("promoted", promoted if version in (*choice.promoted, choice.retired) else "never"),
         ("registered", "yes" if version in (*choice.registered, choice.default) else "no"),
         ("problem", _problem(stores, set_aside, name, version) or "none"),
     ]

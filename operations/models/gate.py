@@ -101,6 +101,7 @@ def _champion(data: DataFolder, stores: ModelStores, name: str) -> str:
     # Only a folder of this installation has a version that would answer without having been promoted.
     shared = isinstance(stores, SharedStores)
     champion = registry.choice(name).default if shared else default_versions(stores, registry).get(name)
+    champion = champion or registry.choice(name).retired
     if champion is None:
         raise OperationsError(
             f"No version of {name} answers by default, so that there is nothing to compare with; the first one is promoted "

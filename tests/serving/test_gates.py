@@ -61,7 +61,7 @@ def test_without_a_gate_the_sentence_names_the_command(stores: ModelStores, tmp_
     [
         (
             {"champion": "0.9.0"},
-            "was compared with 0.9.0, which is no longer what answers by default; 1.0.0 is",
+            "was compared with 0.9.0, and not with 1.0.0, which answers by default",
         ),
         ({"passed": False}, "has not passed its gate against 1.0.0 (0 checks are not)"),
         ({"passed": "yes"}, "has not passed its gate against 1.0.0"),

@@ -241,7 +241,53 @@ def test_a_retired_default_leaves_no_earlier_one_behind(registry: Registry) -> N
     registry.note_promoted(NAME, "1.1.0", "bb")
     registry.note_retired(NAME, "1.1.0")
 
-    assert registry.choice(NAME) == Choice()
+    assert (registry.choice(NAME).default, registry.choice(NAME).promoted) == (None, [])
+    assert registry.choice(NAME).retired == "1.1.0"
+
+
+def test_a_retired_model_stays_away_until_it_is_promoted(
+    store: Path, registry: Registry, changes: Path
+) -> None:
+    make_model(store, name="fundus")
+    stores = ModelStores([store])
+    start(stores, registry, changes)
+    registry.note_retired("fundus", "1.0.0")
+
+    assert start(stores, registry, changes) == [ModelToServe(NAME, "0.10.0")]
+    assert default_versions(stores, registry) == {NAME: "0.10.0"}
+
+    registry.note_promoted("fundus", "1.0.0", stores.weights_sha256("fundus", "1.0.0"))
+    assert start(stores, registry, changes) == [ModelToServe("fundus", "1.0.0"), ModelToServe(NAME, "0.10.0")]
+    assert registry.choice("fundus").retired is None
+
+
+def test_earlier_releases_can_read_that_a_model_was_retired(registry: Registry, tmp_path: Path) -> None:
+    registry.note_promoted(NAME, "1.0.0", "aa")
+    registry.note_retired(NAME, "1.0.0")
+
+    (kept,) = json.loads((tmp_path / "registry.json").read_text()).values()
+
+    assert sorted(kept) == ["promoted", "registered", "weights"]
+
+
+def test_what_was_registered_and_never_promoted_does_not_count_as_retired(
+    store: Path, registry: Registry, changes: Path
+) -> None:
+    registry.note_registered(NAME, "0.9.0", "aa")
+
+    assert start(ModelStores([store]), registry, changes) == [ModelToServe(NAME, "0.10.0", ("0.9.0",))]
+
+
+def test_a_server_that_is_to_serve_a_retired_model_alone_says_what_to_do(
+    store: Path, registry: Registry, changes: Path
+) -> None:
+    start(ModelStores([store]), registry, changes)
+    registry.note_retired(NAME, "0.10.0")
+
+    with pytest.raises(
+        ServingError, match="as 0.10.0 was retired; promote .*models promote retina-oct VERSION"
+    ):
+        start(ModelStores([store]), registry, changes)
 
 
 def test_what_a_start_would_serve_is_told_without_deciding_it(

@@ -75,6 +75,21 @@ def test_who_names_models_gets_these_and_what_was_decided_on_others_is_kept(
     assert start(ALL) == [LUNGS, OTHER, EYES]
 
 
+def test_a_model_that_was_retired_stays_away_and_whoever_wants_it_is_told(
+    start: Callable[[Wanted], list[str]], stores: ModelStores, registry: Registry
+) -> None:
+    start(EXPECTED)
+    registry.note_retired(LUNGS, "1.0.0")
+
+    for wanted in (EXPECTED, Wanted(only=frozenset({EYES, LUNGS}))):
+        assert start(wanted) == [EYES]
+        assert left_out(wanted, stores, registry)[0] == (
+            f"{LUNGS} is left out, as 1.0.0 was retired; promote the version that is to answer: "
+            f"./retinote models promote {LUNGS} VERSION"
+        )
+    assert LUNGS not in str(left_out(Wanted(only=frozenset({EYES, OTHER})), stores, registry))
+
+
 def test_a_model_that_was_left_out_at_the_first_start_begins_when_it_is_wanted(
     start: Callable[[Wanted], list[str]],
 ) -> None:

@@ -15,6 +15,7 @@ from operations.errors import OperationsError
 from operations.models.commands import ACTIONS, ARGUMENTS, add_models_arguments, models
 from operations.models.decisions import StoppedStack, one_at_a_time
 from operations.stack.folder import DataFolder, write_state
+from serving.changes import note_defaults
 from serving.errors import ServingError
 from serving.gates import GATE_NAME
 from serving.registry import Registry, models_to_serve
@@ -257,6 +258,22 @@ def test_a_version_is_retired_for_the_next_start(run: Run, data: DataFolder) -> 
     assert changes(data) == [("model.retire", "retina-oct/3.0.0")]
 
 
+def test_a_whole_model_is_retired_for_the_next_start(run: Run, store: Path, data: DataFolder) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        make_model(store, name="fundus", version=version)
+    stores, registry = ModelStores([store]), Registry(data.registry)
+    note_defaults(data.changes, registry, stores, print)
+
+    assert "no longer served" in run("retire", "fundus", "1.1.0")
+
+    note_defaults(data.changes, registry, stores, print)  # as the next start does
+    assert [model.name for model in models_to_serve(stores, registry)] == [NAME]
+    with pytest.raises(OperationsError, match="not been compared with 1.1.0, which answered .* was retired"):
+        run("promote", "fundus", "1.0.0")
+    run("promote", "fundus", "1.1.0")  # nothing else than before
+    assert [model.name for model in models_to_serve(stores, registry)] == ["fundus", NAME]
+
+
 def test_registering_needs_a_stack(run: Run) -> None:
     with pytest.raises(OperationsError, match="No stack runs"):
         run("register", NAME, "1.0.0")
@@ -313,7 +330,9 @@ def test_a_version_that_has_passed_its_gate_is_promoted(run: Run, data: DataFold
     run("promote", NAME, "2.0.0")
 
     # Two administrators have compared with the same champion: the second has to compare again.
-    with pytest.raises(OperationsError, match=r"3\.0\.0 was compared with 1\.0\.0, which is no longer what"):
+    with pytest.raises(
+        OperationsError, match=r"3\.0\.0 was compared with 1\.0\.0, and not with 2\.0\.0, which"
+    ):
         run("promote", NAME, "3.0.0")
     (change,) = map(json.loads, data.changes.read_text().splitlines())
     assert "override" not in change
