@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from pymongo import MongoClient
@@ -11,10 +11,11 @@ from pymongo.errors import PyMongoError
 from operations import mongodb
 from operations.backup.documents import AnyDatabase
 from operations.backup.errors import BackupError, reason
+from operations.errors import OperationsError
 from operations.processes import GuardedProcess, wait_until
 from operations.stack import ports
 from operations.stack.database import OwnDatabase, database_name
-from operations.stack.folder import DataFolder
+from operations.stack.folder import DataFolder, running_state
 
 ADDRESS_VARIABLE = "RETINOTE_MONGODB_URI"
 START_TIMEOUT_S = 120.0
@@ -27,7 +28,7 @@ def shared(data: DataFolder) -> Iterator[AnyDatabase]:
 
     With neither, a server is started on the data folder. Raises BackupError if there is nothing to back up.
     """
-    address = data.database_address() if data.is_held() else os.environ.get(ADDRESS_VARIABLE)
+    address = data.database_address() if _stack_runs(data) else os.environ.get(ADDRESS_VARIABLE)
     if address:
         with _connected(address) as database:
             yield database
@@ -37,49 +38,69 @@ def shared(data: DataFolder) -> Iterator[AnyDatabase]:
             f"There is nothing to back up in {data.path}: name the folder with --data-dir, or a MongoDB server with "
             f"{ADDRESS_VARIABLE}."
         )
-    with _own_server(data) as address, _connected(address) as database:
+    with _held(data) as lock, _own_server(data, lock) as address, _connected(address) as database:
         yield database
 
 
 @contextmanager
 def exclusive(data: DataFolder) -> Iterator[AnyDatabase]:
-    """The database of a stopped stack. Raises BackupError if a stack runs on the folder."""
-    if data.is_held():
+    """The database of a stopped stack, which can't start meanwhile. Raises BackupError if one runs on the folder.
+
+    Containers hold no lock on the folder: whoever stops them sees to it that none writes.
+    """
+    if _stack_runs(data):
         raise BackupError(
             f"A stack runs on {data.path}: stop it first, with ./retinote down --data-dir {data.path}."
         )
-    address = os.environ.get(ADDRESS_VARIABLE)
-    if address:
-        with _connected(address) as database:
+    with _held(data) as lock:
+        elsewhere = os.environ.get(ADDRESS_VARIABLE)
+        server = nullcontext(elsewhere) if elsewhere else _own_server(data, lock)
+        with server as address, _connected(address) as database:
             yield database
-        return
-    with _own_server(data) as address, _connected(address) as database:
-        yield database
+
+
+def _stack_runs(data: DataFolder) -> bool:
+    """Whether a stack runs on the folder. Raises BackupError if something else has locked it."""
+    if not data.is_held():
+        return False
+    try:
+        running_state(data)
+    except OperationsError as error:
+        raise BackupError(
+            f"Another backup or restore of {data.path} is at work, or its stack is starting or ending; wait for it."
+        ) from error
+    return True
 
 
 @contextmanager
-def _own_server(data: DataFolder) -> Iterator[str]:
-    """Run the folder's MongoDB server without the rest of the stack, and hold the folder's lock meanwhile."""
+def _held(data: DataFolder) -> Iterator[int]:
+    """Hold the folder's lock, so that no stack starts on it."""
     data.make()
     lock = data.hold(lambda _: None)
     try:
-        program = mongodb.find_mongod(data.run / "lib")
-        (port,) = ports.free_ports(1)
-        database = OwnDatabase(data, port)
-        process = GuardedProcess.start(
-            database.command(program),
-            log=data.logs / "mongodb.log",
-            environment=os.environ | dict(program.variables),
-            grace_s=30.0,
-            kept_open=[lock],
-        )
-        try:
-            wait_until(database.is_ready, process=process, name="MongoDB", timeout_s=START_TIMEOUT_S)
-            yield database.address()
-        finally:
-            process.stop()
+        yield lock
     finally:
         os.close(lock)
+
+
+@contextmanager
+def _own_server(data: DataFolder, lock: int) -> Iterator[str]:
+    """Run the folder's MongoDB server without the rest of the stack. It keeps the folder's lock until it ends."""
+    program = mongodb.find_mongod(data.run / "lib")
+    (port,) = ports.free_ports(1)
+    database = OwnDatabase(data, port)
+    process = GuardedProcess.start(
+        database.command(program),
+        log=data.logs / "mongodb.log",
+        environment=os.environ | dict(program.variables),
+        grace_s=30.0,
+        kept_open=[lock],
+    )
+    try:
+        wait_until(database.is_ready, process=process, name="MongoDB", timeout_s=START_TIMEOUT_S)
+        yield database.address()
+    finally:
+        process.stop()
 
 
 @contextmanager

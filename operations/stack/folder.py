@@ -110,7 +110,8 @@ class DataFolder:
             if time.monotonic() > deadline:
                 os.close(lock)
                 raise OperationsError(
-                    f"Services of an earlier stack on {self.path} have not ended; look at its processes."
+                    f"Services of an earlier stack on {self.path} have not ended, or a backup or restore of it is at "
+                    "work; look at its processes."
                 )
             if not announced:
                 announce("Waiting for the services of an earlier stack to end")

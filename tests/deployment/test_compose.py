@@ -184,3 +184,12 @@ def test_further_modalities_are_seen_by_all_that_run_the_web_app() -> None:
     for service in added.values():
         (volume,) = service["volumes"]
         assert volume.endswith(f":{service['environment']['RETINOTE_MODALITIES']}:ro")
+
+
+@pytest.mark.parametrize("page", ["backup.md", "operations.md"])
+def test_the_documentation_names_all_that_writes_to_stop_it_before_a_restore(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    writing = {name for name, service in SERVICES.items() if "data:/app/var" in service.get("volumes", [])}
+
+    for name in writing - {"migrate"} | {"receiver"}:  # migrate has ended
+        assert re.search(rf"(?i)stop\b[^\n]*\b{name}\b", text), name
