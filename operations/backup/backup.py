@@ -39,11 +39,16 @@ GATE_FILES = (GATE_NAME, PAGE_NAME, PDF_NAME)
 
 
 def make_backup(
-    data: DataFolder, database: documents.AnyDatabase, out: IO[bytes], progress: Progress
+    data: DataFolder,
+    database: documents.AnyDatabase,
+    out: IO[bytes],
+    progress: Progress,
+    *,
+    models_data: DataFolder | None = None,
 ) -> Manifest:
     """Write documents, images, models and gates of an installation to `out`, and record it for the audit.
 
-    Raises BackupError and OSError.
+    `models_data` is the data folder of the model server, where it has one of its own. Raises BackupError and OSError.
     """
     hashed = Hashing(out)
     with media.workspace(data.media, "backup") as work:
@@ -51,7 +56,7 @@ def make_backup(
         collections, links = _snapshot(database, data.media, work, progress)
         links.add_others()
         models, gates = work / "models", work / "gates"
-        _copy_models(data, models)
+        _copy_models(models_data or data, models)
         _copy_versions(data.gates, gates, GATE_FILES)
         manifest = Manifest(
             retinote=installed_version(),

@@ -30,7 +30,7 @@ def add_backup_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `backup`."""
     parser.epilog = PATIENT_DATA
     parser.add_argument("file", metavar="FILE", help="a new file to write it to; - is standard output")
-    _add_data_option(parser)
+    _add_folder_options(parser)
 
 
 def add_restore_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +43,10 @@ def add_restore_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="replace the documents and images that are there"
     )
-    _add_data_option(parser)
+    _add_folder_options(parser)
 
 
-def _add_data_option(parser: argparse.ArgumentParser) -> None:
+def _add_folder_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir",
         type=Path,
@@ -54,11 +54,17 @@ def _add_data_option(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"data folder of the stack (default: {DATA_VARIABLE}, or else %(default)s)",
     )
+    parser.add_argument(
+        "--models-dir",
+        type=Path,
+        metavar="DIR",
+        help="data folder of the model server, where it has one of its own, as in containers (default: --data-dir)",
+    )
 
 
 def backup(arguments: argparse.Namespace) -> int:
     """Write a backup, and print what is in it."""
-    data = DataFolder(arguments.data_dir)
+    data, models_data = _folders(arguments)
     to_pipe = arguments.file == PIPE
     if to_pipe and sys.stdout.isatty():
         raise BackupError("Standard output is a terminal: name a file, or pipe it into another program.")
@@ -67,10 +73,17 @@ def backup(arguments: argparse.Namespace) -> int:
         nullcontext(sys.stdout.buffer) if to_pipe else new_file(Path(arguments.file)) as out,
         shared(data) as database,
     ):
-        manifest = make_backup(data, database, out, progress)
+        manifest = make_backup(data, database, out, progress, models_data=models_data)
         out.flush()
     say = sys.stderr if to_pipe else sys.stdout
     print(f"Backed up to {'standard output' if to_pipe else arguments.file}: {_summary(manifest)}", file=say)
+    decided = (models_data or data).registry
+    if not decided.is_file():
+        print(
+            f"Which versions of models are promoted is not in it: {decided} is not there. Where the model server has a data "
+            "folder of its own, name that by --models-dir; a shared store of models keeps itself.",
+            file=say,
+        )
     if manifest.missing_media:
         print(
             f"{len(manifest.missing_media)} files that documents name were already missing; the manifest lists them.",
@@ -81,19 +94,36 @@ def backup(arguments: argparse.Namespace) -> int:
 
 def restore(arguments: argparse.Namespace) -> int:
     """Restore a backup, and print what was restored."""
-    data = DataFolder(arguments.data_dir)
+    data, models_data = _folders(arguments)
     with (
         Progress() as progress,
         nullcontext(sys.stdin.buffer) if arguments.file == PIPE else open(arguments.file, "rb") as archive,
-        exclusive(data) as database,
+        exclusive(data, models_data) as database,
     ):
-        restored = restore_backup(data, database, archive, replace=arguments.replace, progress=progress)
+        restored = restore_backup(
+            data,
+            database,
+            archive,
+            replace=arguments.replace,
+            progress=progress,
+            models_data=models_data,
+        )
     manifest = restored.manifest
     print(f"Restored what was backed up {manifest.taken}: {_summary(manifest)}")
+    if manifest.models.count:
+        print(f"Models, and which versions are promoted, are in {(models_data or data).path}.")
     print(_rights_summary(restored))
     if not restored.recorded:
         print("The audit has no record of this restore: the backup is of a version that had no audit.")
     return 0
+
+
+def _folders(arguments: argparse.Namespace) -> tuple[DataFolder, DataFolder | None]:
+    """The stack's data folder, and the model server's where it has one of its own. Raises BackupError if that is missing."""
+    folder: Path | None = arguments.models_dir
+    if folder is not None and not folder.is_dir():
+        raise BackupError(f"--models-dir: there is no folder {folder}.")
+    return DataFolder(arguments.data_dir), DataFolder(folder) if folder else None
 
 
 def _rights_summary(restored: Restored) -> str:

@@ -43,16 +43,18 @@ def shared(data: DataFolder) -> Iterator[AnyDatabase]:
 
 
 @contextmanager
-def exclusive(data: DataFolder) -> Iterator[AnyDatabase]:
+def exclusive(data: DataFolder, models_data: DataFolder | None = None) -> Iterator[AnyDatabase]:
     """The database of a stopped stack, which can't start meanwhile. Raises BackupError if one runs on the folder.
 
-    Containers hold no lock on the folder: whoever stops them sees to it that none writes.
+    So it does if a model server runs on `models_data`, where that has a folder of its own. Other containers hold no lock on the folder: whoever stops them sees to it that none writes.
     """
     if _stack_runs(data):
         raise BackupError(
             f"A stack runs on {data.path}: stop it first, with ./retinote down --data-dir {data.path}."
         )
-    with _held(data) as lock:
+    if models_data and models_data.is_held():
+        raise BackupError(f"A model server runs on {models_data.path}: stop it first.")
+    with _held(data) as lock, _held(models_data) if models_data else nullcontext():
         elsewhere = os.environ.get(ADDRESS_VARIABLE)
         server = nullcontext(elsewhere) if elsewhere else _own_server(data, lock)
         with server as address, _connected(address) as database:

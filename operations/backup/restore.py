@@ -40,10 +40,11 @@ def restore_backup(
     *,
     replace: bool,
     progress: Progress,
+    models_data: DataFolder | None = None,
 ) -> Restored:
     """Restore an archive. Present data are replaced only if `replace` is true.
 
-    All sign-ins end. Accounts that were deactivated and keys that were revoked after the backup stay so, if the present
+    `models_data` is the data folder of the model server, where it has one of its own. All sign-ins end. Accounts that were deactivated and keys that were revoked after the backup stay so, if the present
     database knows of it. Raises BackupError, whose text says whether anything was changed.
     """
     make_private(data.path)
@@ -72,7 +73,7 @@ def restore_backup(
                     f"The documents can't be loaded: {reason(error)}. Nothing was changed."
                 ) from error
             raise
-        _switch(data, database, manifest, work)
+        _switch(data, models_data or data, database, manifest, work)
     return Restored(manifest, withheld, recorded)
 
 
@@ -101,13 +102,19 @@ def _check_empty(data: DataFolder, database: documents.AnyDatabase) -> None:
         )
 
 
-def _switch(data: DataFolder, database: documents.AnyDatabase, manifest: Manifest, work: Path) -> None:
+def _switch(
+    data: DataFolder,
+    models_data: DataFolder,
+    database: documents.AnyDatabase,
+    manifest: Manifest,
+    work: Path,
+) -> None:
     new, old = work / "media", work / "replaced"
     new.mkdir(mode=0o700, exist_ok=True)
     steps: list[tuple[str, Callable[[], None]]] = [
         ("images", lambda: _put_images(new, data.media, old)),
         ("documents", lambda: documents.switch(database, manifest.collections)),
-        ("models", lambda: _put_models(data, work / "models")),
+        ("models", lambda: _put_models(data, models_data, work / "models")),
         ("gates", lambda: _put_versions(work / "gates", data.gates)),
     ]
     done: list[str] = []
@@ -130,13 +137,13 @@ def _put_images(new: Path, folder: Path, old: Path) -> None:
     media.switch(new, folder, old)
 
 
-def _put_models(data: DataFolder, models: Path) -> None:
+def _put_models(data: DataFolder, models_data: DataFolder, models: Path) -> None:
     """Put the registry and the models in place. Versions of the same name are replaced, and others stay."""
     registry = models / REGISTRY
-    make_private(data.torchserve)
+    make_private(models_data.torchserve)
     if registry.exists():
-        shutil.move(registry, data.registry)
-    _put_versions(models / STORE, data.model_store)
+        shutil.move(registry, models_data.registry)
+    _put_versions(models / STORE, models_data.model_store)
     make_private(data.secrets)
     data.administrator_note.touch(mode=0o600)  # accounts are there already
 

@@ -193,3 +193,13 @@ def test_the_documentation_names_all_that_writes_to_stop_it_before_a_restore(pag
 
     for name in writing - {"migrate"} | {"receiver"}:  # migrate has ended
         assert re.search(rf"(?i)stop\b[^\n]*\b{name}\b", text), name
+
+
+def test_the_documented_backup_finds_the_models_where_the_model_server_has_them() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    (backup,) = re.findall(r"-v (\S+):ro [^|]*operations\.backup backup - --models-dir (\S+)", text)
+    (restore,) = re.findall(r"-v (\S+) [^|]*operations\.backup restore - --replace --models-dir (\S+)", text)
+
+    assert backup == restore
+    assert backup[0] == f"{COMPOSE['name']}_models:{backup[1]}"
+    assert "models:/app/var" in SERVICES["model-server"]["volumes"]
