@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +27,9 @@ Pixels = npt.NDArray[np.uint8]
 FORMAT = "1"
 """Part of the key: change it when files of an earlier version must not be read any more."""
 MOST_BYTES = 40 * 1024**3
-"""Beyond this size the least recently used files are deleted."""
+"""Beyond this size, or half of the room that the file system has for them, the least recently used files are deleted."""
+UNFINISHED = ".partial"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def read_pixels(scan: Scan) -> Pixels:
@@ -39,14 +45,13 @@ def read_pixels(scan: Scan) -> Pixels:
 def cached_pixels(scans: Sequence[Scan], side: int, folder: Path, resize: str = STRETCH) -> Pixels:
     """The scans as uint8 (count, channels, side, side), mapped from a file in `folder`, which is made if missing.
 
-    `resize` says how they are made square (`handlers.card.RESIZES`). There is one channel when all scans are grey, else three. Raises DataError with the name of a scan that can't be
-    read, or when the cache can't be written.
+    `resize` says how they are made square (`handlers.card.RESIZES`). There is one channel when all scans are grey, else
+    three. Raises DataError with the name of a scan that can't be read, or when the cache can't be written.
     """
     file = folder / f"{_key(scans, side, resize)}.npy"
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         _write(scans, side, file, resize)
-        _delete_oldest(folder, keep=file)
     os.utime(file)
     stored: Pixels = np.load(file, mmap_mode="r")
     return stored
@@ -62,27 +67,60 @@ def _key(scans: Sequence[Scan], side: int, resize: str) -> str:
 
 
 def _write(scans: Sequence[Scan], side: int, file: Path, resize: str) -> None:
-    partial = file.with_name(f"{file.name}.{os.getpid()}.partial")
     try:
-        if not _fill(scans, side, partial, resize, channels=1):
-            _fill(scans, side, partial, resize, channels=3)
-        partial.replace(file)
+        _delete_abandoned(file.parent)
+        with _unfinished(file) as partial:
+            if not _fill(scans, side, partial, resize, channels=1):
+                _fill(scans, side, partial, resize, channels=3)
+            partial.replace(file)
     except OSError as error:
         wanted_mb = len(scans) * side**2 / 1e6
         raise DataError(
             f"{file.parent}: the reduced scans can't be written ({error.strerror}); "
             f"they need {wanted_mb:.0f} to {3 * wanted_mb:.0f} MB. Free some space, or name another folder with --cache"
         ) from error
+
+
+@contextmanager
+def _unfinished(file: Path) -> Iterator[Path]:
+    """The path of a file that is being written. It is locked, so that others see that somebody is writing it."""
+    partial = file.with_name(f"{file.name}.{os.getpid()}{UNFINISHED}")
+    descriptor = _locked(partial)
+    while not os.fstat(descriptor).st_nlink:  # deleted by another process before it was locked
+        os.close(descriptor)
+        descriptor = _locked(partial)
+    try:
+        yield partial
     finally:
         partial.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _locked(path: Path) -> int:
+    """The descriptor of a file that is made if missing, and locked until the descriptor is closed or the process ends."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    with suppress(OSError):  # a file system without locks, where nothing can be known to be abandoned
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _delete_abandoned(folder: Path) -> None:
+    """Delete the unfinished files of processes that were killed."""
+    for path in folder.glob(f"*{UNFINISHED}"):
+        with suppress(OSError):  # somebody writes it, or has just finished
+            descriptor = os.open(path, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def _fill(scans: Sequence[Scan], side: int, file: Path, resize: str, channels: int) -> bool:
     """Write the pixels of all scans; stop and return False when a scan has colours but the file one channel."""
+    _make_room(file.parent, len(scans) * channels * side**2)
     stored = np.lib.format.open_memmap(file, "w+", np.uint8, (len(scans), channels, side, side))
-    with file.open("r+b") as whole:
-        # On a full disk this raises an error; writing to a mapped file that was not allocated would kill the process.
-        os.posix_fallocate(whole.fileno(), 0, file.stat().st_size)
+    _allocate(file)
 
     def square(scan: Scan) -> Pixels:
         return np.asarray(to_square(read_pixels(scan), side, resize).numpy(), np.uint8)
@@ -101,11 +139,33 @@ def _fill(scans: Sequence[Scan], side: int, file: Path, resize: str, channels: i
     return True
 
 
-def _delete_oldest(folder: Path, keep: Path) -> None:
-    """Delete the least recently used files beyond `MOST_BYTES`, but never `keep`."""
-    files = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
-    total = 0
-    for path in files:
-        total += path.stat().st_size
-        if total > MOST_BYTES and path != keep:
+def _allocate(file: Path) -> None:
+    """Reserve the space of a file; on a full disk, all finished files are deleted for it. Raises OSError.
+
+    Writing to a mapped file that has no space would kill the process.
+    """
+    with file.open("r+b") as whole:
+        bytes_needed = file.stat().st_size
+        try:
+            os.posix_fallocate(whole.fileno(), 0, bytes_needed)
+        except OSError as error:
+            others = list(file.parent.glob("*.npy"))
+            if error.errno not in FULL or not others:
+                raise
+            for path in others:
+                path.unlink(missing_ok=True)
+            os.posix_fallocate(whole.fileno(), 0, bytes_needed)
+
+
+def _make_room(folder: Path, wanted_bytes: int) -> None:
+    """Delete the least recently used files, so that the rest is not too much together with a file of `wanted_bytes`."""
+    files = []
+    for path in folder.glob("*.npy"):
+        with suppress(FileNotFoundError):  # another process has deleted it
+            files.append((path.stat().st_mtime, path.stat().st_size, path))
+    room = shutil.disk_usage(folder).free + sum(size for _, size, _ in files)
+    total = wanted_bytes
+    for _, size, path in sorted(files, reverse=True):
+        total += size
+        if total > min(MOST_BYTES, room // 2):
             path.unlink(missing_ok=True)
