@@ -239,7 +239,8 @@ def models_to_serve(
     """The models that a starting model server has to serve: each with its default and the registered versions.
 
     `serves` says by a model's name whether this server is to have it. Broken registered versions are set aside. A broken
-    default is not replaced, as only `promote` makes another version answer. Raises ServingError, which says what to do, if a default can't be served or no model has one.
+    default is not replaced, as only `promote` makes another version answer. Raises ServingError, which says what to do,
+    if a default can't be served or no model has one.
     """
     models = []
     wanted = [name for name in registry.names() if registry.choice(name).default and serves(name)]
