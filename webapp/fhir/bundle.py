@@ -39,7 +39,7 @@ from webapp.reviews.reading import independence_of
 from webapp.reviews.summary import summary
 from webapp.scans.disclosure import disclose
 from webapp.scans.final import FinalReading, final_reading
-from webapp.scans.findings import kinds_found
+from webapp.scans.findings import kinds_looked_for
 from webapp.scans.modality import a
 from webapp.scans.models import Eye, Scan
 from webapp.scans.told import remarks_on
@@ -189,7 +189,8 @@ class _Resources:
     def _findings(self) -> list[Json]:
         scan = self.scan
         found = []
-        for kind in kinds_found(scan):
+        # Also what is not there: an area of 0 replaces the one that an earlier answer had found.
+        for kind in kinds_looked_for(scan):
             area = kind.square_mm(scan.width, scan.height, scan.micrometres_x, scan.micrometres_y)
             found.append(
                 self._observation(
@@ -212,7 +213,8 @@ class _Resources:
         comment = shown("comment", review.comment, self.user)
         created = shown("created", review.created, self.user)
         return self._observation(
-            f"review {review.pk}",
+            # By its reader, and hidden like one: the verdict that counts now replaces the former in a record.
+            f"review of {shown('user_id', str(review.reader_id), self.user)}",
             status="final",
             code=concept("What a reader says"),
             **given,
@@ -327,7 +329,18 @@ class _Resources:
 
     def _uuid(self, name: str) -> Any:
         """A UUID that is the same each time; another one for users who may not see patients."""
-        return uuid5(NAMESPACE_URL, f"retinote:{shown('id', str(self.scan.pk), self.user)}/{name}")
+        return uuid5(NAMESPACE_URL, f"retinote:{self._lasting_name()}/{name}")
+
+    def _lasting_name(self) -> str:
+        """What the bundle is about, by a name that lasts: that of a volume stays when another B-scan stands for it.
+
+        A volume is named by the B-scan that came first, as a scan can become one when more of its series comes. What is
+        about that B-scan alone has a name of its own.
+        """
+        # The first that came has the lowest id: ids begin with the time.
+        first = min((bscan.pk for bscan in self.bscans), default=self.scan.pk)
+        named = str(shown("id", str(first), self.user))
+        return f"{named}/alone" if self.scan.volume_id and not self.bscans else named
 
     def _uid(self, name: str) -> str:
         """A DICOM UID that is derived from the UUID (PS3.5, B.2)."""

@@ -37,14 +37,18 @@ class FoundKind:
 
 def kinds_found(scan: Scan) -> list[FoundKind]:
     """The kinds that the model found on a scan, in the order in which it names them."""
+    return [kind for kind in kinds_looked_for(scan) if kind.regions]
+
+
+def kinds_looked_for(scan: Scan) -> list[FoundKind]:
+    """The kinds that the model looks for on a scan, in its order; those that it did not find take none of the picture."""
     regions = scan.findings["regions"] if scan.findings else []
-    found = []
+    looked_for = []
     for kind in kinds(scan.findings):
         shares = [region["share"] for region in regions if region["finding"] == kind]
-        if shares:
-            look = look_of(kind, scan)
-            found.append(FoundKind(kind, look.title, look.colour, sum(shares), len(shares)))
-    return found
+        look = look_of(kind, scan)
+        looked_for.append(FoundKind(kind, look.title, look.colour, float(sum(shares)), len(shares)))
+    return looked_for
 
 
 def kinds(findings: Mapping[str, Any] | None) -> list[str]:

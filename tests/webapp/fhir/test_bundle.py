@@ -13,8 +13,10 @@ from tests.webapp.conftest import Clients
 from tests.webapp.x_rays import as_x_ray
 from webapp.accounts.deidentified import shown
 from webapp.accounts.models import User
+from webapp.fhir.bundle import bundle_of
 from webapp.reviews import reading
 from webapp.scans.models import Scan
+from webapp.volumes.models import Volume
 
 Predicted = Callable[..., Scan]
 
@@ -123,6 +125,36 @@ def test_findings_are_areas_in_square_millimetres(api: Clients, clinician: User,
     ]
     assert area["code"] == "mm2"
     assert area["value"] == pytest.approx(0.03 * scan.width * scan.height * 40 / 1e6, abs=1e-6)
+
+
+def test_a_finding_that_is_not_there_any_more_has_no_area(api: Clients, clinician: User, scan: Scan) -> None:
+    """In a record it replaces the area that an earlier answer had found."""
+    looked_for = ["fluid_below", "drusen"]
+    regions = [{"finding": "fluid_below", "box": [1, 1, 5, 5], "share": 0.03, "confidence": 0.9}]
+    areas = []
+    for found in (regions, []):
+        Scan.objects.filter(pk=scan.pk).update(findings={"kinds": looked_for, "regions": found})
+        told = resources(api, clinician, scan)["Observation"]
+        areas.append({one["id"]: one["valueQuantity"]["value"] for one in told if "valueQuantity" in one})
+    assert areas[0].keys() == areas[1].keys()
+    assert (max(areas[0].values()) > 0, set(areas[1].values())) == (True, {0})
+
+
+def test_a_scan_that_became_a_volume_is_the_same_in_a_record(
+    clinician: User, administrator: User, predicted: Predicted
+) -> None:
+    first, second = predicted(clinician), predicted(clinician, "DME")
+
+    def ids(scan: Scan, *, whole: bool) -> set[str]:
+        entries = bundle_of(Scan.objects.get(pk=scan.pk), administrator, whole=whole)["entry"]
+        return {entry["resource"]["id"] for entry in entries}
+
+    alone = ids(first, whole=True)
+    volume = Volume.objects.create(count=2)
+    for place, bscan in enumerate([second, first]):
+        Scan.objects.filter(pk=bscan.pk).update(volume=volume, place=place)
+    assert alone < ids(second, whole=True), "what the model says of each B-scan comes with it"
+    assert not ids(first, whole=False) & ids(second, whole=True), "a B-scan by itself is something else"
 
 
 def test_who_may_not_see_patients_is_told_of_none(

@@ -30,6 +30,7 @@ from tests.webapp.pacs.conftest import (
     send_all,
     states,
 )
+from tests.webapp.volumes.conftest import answer
 from webapp.accounts.models import User
 from webapp.audit.models import Action, WaitingRecord
 from webapp.core import clock
@@ -38,6 +39,8 @@ from webapp.pacs.network import Refused, Unreachable
 from webapp.pacs.outgoing import echo
 from webapp.pacs.queue import GIVE_UP_AFTER, MOST_ATTEMPTS, send_again, send_due
 from webapp.reviews import reading
+from webapp.scans.models import Scan
+from webapp.volumes import leads
 
 
 @contextmanager
@@ -298,6 +301,59 @@ def test_a_bundle_is_put_to_a_fhir_server(
         send_all(record)
     assert states(record) == {"fhir": "sent"}
     assert {url.partition("/")[0] for url in kept} >= {"DiagnosticReport", "Observation", "ImagingStudy"}
+
+
+@contextmanager
+def health_record() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A FHIR server on this machine that keeps what is put to it; its address, and its resources by their own ones."""
+    kept: dict[str, Any] = {}
+
+    def take(path: str, body: bytes, headers: Any) -> tuple[int, bytes]:
+        kept.update({entry["request"]["url"]: entry["resource"] for entry in json.loads(body)["entry"]})
+        return 200, b"{}"
+
+    with web_server(take) as address:
+        yield address, kept
+
+
+def kept_labels(kept: dict[str, Any], text: str) -> list[str]:
+    """The labels that the observations of a record give of something, such as "What a reader says"."""
+    found = [one for one in kept.values() if one["resourceType"] == "Observation"]
+    return [one["valueCodeableConcept"]["text"] for one in found if one["code"]["text"] == text]
+
+
+def test_a_health_record_has_the_verdict_that_a_reader_gave_last(
+    clinician: User, colleague: User, predicted: Predicted, destination: Destinations
+) -> None:
+    with health_record() as (address, kept):
+        record = destination("record", protocol="fhir", url=address, sends=[])
+        scan = predicted(clinician)
+        reading.record(scan, clinician, "agree")
+        reading.record(scan, colleague, "agree")
+        send_all(record)
+        assert kept_labels(kept, "What a reader says") == ["CNV", "CNV"]
+        reading.record(scan, clinician, "disagree", "DME")
+        send_all(record)
+    assert sorted(kept_labels(kept, "What a reader says")) == ["CNV", "DME"]
+
+
+def test_a_volume_stays_one_in_a_health_record_when_another_bscan_stands_for_it(
+    clinician: User, dicom_volume: SeveralPictures, destination: Destinations
+) -> None:
+    with health_record() as (address, kept):
+        record = destination("record", protocol="fhir", url=address, sends=[], when="answered")
+        *_, last = dicom_volume(clinician)
+        send_all(record)
+        before = set(kept)
+        assert kept_labels(kept, "What the model says") == ["CNV"]
+        answer(last, 4, label="DRUSEN", weights_sha256="ab" * 32)
+        leads.follow(last)
+        reading.record(Scan.objects.get(pk=last.pk), clinician, "agree")
+        send_all(record)
+    assert kept_labels(kept, "What the model says") == ["DRUSEN"]
+    assert {url.partition("/")[0] for url in set(kept) - before} == {"Observation"}, (
+        "the verdict alone is new"
+    )
 
 
 @pytest.mark.parametrize(
