@@ -35,6 +35,10 @@ class _Adapter(HTTPAdapter):
             num_pools=connections, maxsize=maxsize, block=block, ssl_context=self._context, **options
         )
 
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Trust those whom the context trusts. The adapter of requests would add all authorities of its own."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
 
 def stow(destination: Destination, written: Written) -> None:
     """Store an object. Raises Unreachable, Refused."""

@@ -68,7 +68,9 @@ def receiver(
 
 
 @contextmanager
-def web_server(answer: Callable[[str, bytes, Any], tuple[int, bytes]]) -> Iterator[str]:
+def web_server(
+    answer: Callable[[str, bytes, Any], tuple[int, bytes]], tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """A server of HTTP on this machine that answers a path and a body; its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -87,9 +89,11 @@ def web_server(answer: Callable[[str, bytes, Any], tuple[int, bytes]]) -> Iterat
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
@@ -260,11 +264,17 @@ def test_echo_says_what_is_wrong(destination: Destinations) -> None:
         echo(destination("third", **dicom(port)))
 
 
+def certified(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate of its own that is left in the folder."""
+    make_self_signed(folder, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / CERTIFICATE, folder / KEY)
+    return context
+
+
 def test_tls_is_by_certificate(settings: Any, tmp_path: Path, destination: Destinations) -> None:
     settings.PACS_SECRETS = tmp_path
-    make_self_signed(tmp_path / "server", "127.0.0.1")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "server" / CERTIFICATE, tmp_path / "server" / KEY)
+    context = certified(tmp_path / "server")
     with receiver(lambda _: 0, context) as (port, _):
         pacs = destination(**dicom(port, tls=True))
         with pytest.raises(Unreachable):
@@ -274,6 +284,33 @@ def test_tls_is_by_certificate(settings: Any, tmp_path: Path, destination: Desti
         assert "answers" in echo(pacs)
         with pytest.raises(Unreachable):
             echo(destination("plain", **dicom(port)))
+
+
+@pytest.mark.parametrize("protocol", ["stow", "fhir"])
+def test_over_http_a_destination_is_recognised_by_its_own_authority_alone(
+    protocol: str, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destination: Destinations
+) -> None:
+    settings.PACS_SECRETS = tmp_path
+    clinic, public = certified(tmp_path / "clinic"), certified(tmp_path / "public")
+    all_trust = str(tmp_path / "public" / CERTIFICATE)
+    monkeypatch.setenv("SSL_CERT_FILE", all_trust)  # the system
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", all_trust)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "ca.pem").write_bytes((tmp_path / "clinic" / CERTIFICATE).read_bytes())
+
+    def take(*_: Any) -> tuple[int, bytes]:
+        return 200, b'{"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}'
+
+    sends = [] if protocol == "fhir" else ["sr"]
+
+    with web_server(take, clinic) as of_clinic, web_server(take, public) as of_stranger:
+        own = destination("own", protocol=protocol, url=of_clinic, sends=sends)
+        by_system = destination("by-system", protocol=protocol, url=of_stranger, sends=sends)
+        assert echo(own) and echo(by_system)
+        own.url, by_system.url = of_stranger, of_clinic
+        for mistaken in (own, by_system):
+            with pytest.raises(Unreachable, match="certificate is not trusted"):
+                echo(mistaken)
 
 
 def test_a_bundle_is_put_to_a_fhir_server(
