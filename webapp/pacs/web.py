@@ -9,6 +9,8 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as NoAnswerInTime
 
 from imaging.dicom.results.instance import Written
 from webapp.fhir.views import MEDIA_TYPE
@@ -55,7 +57,8 @@ def stow(destination: Destination, written: Written) -> None:
         },
     )
     answer = _json(content)
-    if status not in (200, 202) or (isinstance(answer, dict) and answer.get(FAILED, {}).get("Value")):
+    failed = answer.get(FAILED) if isinstance(answer, dict) else None
+    if status not in (200, 202) or (isinstance(failed, dict) and failed.get("Value")):
         raise Refused(f"{destination} did not store it (HTTP {status}).", for_good=True)
 
 
@@ -133,7 +136,7 @@ def _call(
             ) as answer:
                 content = answer.raw.read(MAX_ANSWER_BYTES, decode_content=True)
                 status = answer.status_code
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, HTTPError, OSError) as error:  # an HTTPError while the answer is read
         raise Unreachable(f"{destination} can't be reached ({_words(error)}).") from error
     if status in BUSY or status >= 500:
         raise Refused(f"{destination} can't take it at the moment (HTTP {status}).", for_good=False)
@@ -145,13 +148,15 @@ def _call(
 def _words(error: Exception) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not trusted"
-    return "no answer in time" if isinstance(error, requests.Timeout) else "no connection"
+    if isinstance(error, (requests.Timeout, NoAnswerInTime)):
+        return "no answer in time"
+    return "its answer breaks off or can't be read" if isinstance(error, HTTPError) else "no connection"
 
 
 def _json(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pydicom
@@ -34,6 +35,7 @@ from tests.webapp.volumes.conftest import answer
 from webapp.accounts.models import User
 from webapp.audit.models import Action, WaitingRecord
 from webapp.core import clock
+from webapp.pacs import web
 from webapp.pacs.models import Destination, Sending
 from webapp.pacs.network import Refused, Unreachable
 from webapp.pacs.outgoing import echo
@@ -398,6 +400,8 @@ def test_a_volume_stays_one_in_a_health_record_when_another_bscan_stands_for_it(
     [
         (200, b"{}", "sent"),
         (202, b'{"00081198": {"vr": "SQ", "Value": [{}]}}', "failed"),
+        (200, b'{"00081198": []}', "sent"),
+        (200, b"[" * 100_000, "sent"),
         (409, b"", "failed"),
         (302, b"", "failed"),
         (503, b"", "waiting"),
@@ -426,6 +430,60 @@ def test_what_a_server_of_dicomweb_says_decides(
     ((path, body),) = given  # a redirect is not followed
     assert path == "/dicom-web/studies"
     assert pydicom.dcmread(io.BytesIO(body[body.index(b"\r\n\r\n") + 4 :])).Modality == "SR"
+
+
+@contextmanager
+def unfinished(answer: bytes, *, hangs: bool) -> Iterator[str]:
+    """A server that begins to answer over HTTP and then closes the connection, or leaves it at that; its address."""
+    done = threading.Event()
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(answer)
+            if hangs:
+                done.wait()
+
+    server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        done.set()
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "hangs", "said"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{", False, "breaks off"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n", False, "breaks off"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", False, "can't be read"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{", True, "in time"),
+    ],
+)
+def test_an_answer_that_breaks_off_keeps_nobody_else_waiting(
+    answer: bytes,
+    hangs: bool,
+    said: str,
+    clinician: User,
+    predicted: Predicted,
+    destination: Destinations,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web, "ANSWER_S", 2 if hangs else web.ANSWER_S)
+    with unfinished(answer, hangs=hangs) as broken, health_record() as (address, kept):
+        first = destination("a-first", protocol="fhir", url=broken, sends=[])
+        second = destination("b-second", protocol="fhir", url=address, sends=[])
+        reading.record(predicted(clinician), clinician, "agree")
+        send_due()
+        with pytest.raises(Unreachable, match=said):
+            echo(first)
+    assert (states(first), states(second)) == ({"fhir": "waiting"}, {"fhir": "sent"})
+    assert said in Sending.objects.get(destination=first).reason
+    assert kept
 
 
 @pytest.mark.parametrize(
