@@ -170,8 +170,9 @@ class S3Objects:
 @contextmanager
 def explained(place: str, what: str = "model store") -> Iterator[None]:
     """Raise StoreError, with a sentence about `what` at a place, for what boto3 raises within this context."""
-    from boto3.exceptions import S3UploadFailedError
+    from boto3.exceptions import RetriesExceededError, S3UploadFailedError
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from s3transfer.exceptions import RetriesExceededError as AllTriesBrokeOff
 
     try:
         yield
@@ -186,7 +187,7 @@ def explained(place: str, what: str = "model store") -> Iterator[None]:
         raise StoreAway(
             f"The {what} {place} needs keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         ) from error
-    except (BotoCoreError, OSError) as error:
+    except (BotoCoreError, OSError, RetriesExceededError, AllTriesBrokeOff) as error:
         raise StoreAway(f"The {what} {place} can't be reached ({type(error).__name__}): {error}") from error
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -16,7 +19,7 @@ from serving.shared.errors import Changed, StoreAway, StoreError, StoreFull
 from serving.shared.folder import FolderObjects
 from serving.shared.objects import ObjectDocument, Objects, Stored
 from serving.shared.place import objects_at
-from serving.shared.s3 import S3Objects
+from serving.shared.s3 import S3Objects, client, explained
 from tests.seaweedfs import Seaweedfs, needs_seaweedfs
 
 
@@ -168,6 +171,47 @@ def test_a_clock_that_is_wrong_is_named(bucket: str) -> None:
 def test_a_bucket_that_is_missing_is_named(seaweedfs: Seaweedfs) -> None:
     with pytest.raises(StoreAway, match="there is no such bucket"):
         S3Objects("nobody-made-this", "").names("")
+
+
+class BreaksOff(BaseHTTPRequestHandler):
+    """An S3 whose answers end after their first byte."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", "900")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(b"1")
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("how", ["read", "fetch", "stream"])
+def test_an_answer_that_breaks_off_each_time_is_a_store_that_is_away(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BreaksOff)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    objects = S3Objects("models", "")
+
+    with pytest.raises(StoreAway, match="The model store s3://models can't be reached"):
+        if how == "read":
+            objects.read("weights")
+        elif how == "fetch":
+            objects.fetch("weights", tmp_path / "weights")
+        else:
+            with explained(objects.place):  # as pictures are opened
+                client().download_fileobj("models", "weights", io.BytesIO())
+
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.mark.parametrize(
