@@ -8,16 +8,14 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from bson import ObjectId
-
 from webapp.audit.models import Action
 from webapp.audit.recording import acting, record
 from webapp.core import clock, request_id
 from webapp.inference.model_server import ImageRefused, ModelUnavailable, model_client
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans import prediction
-from webapp.scans.models import Scan, ScanQuerySet
 from webapp.scans.room import NoRoom
+from webapp.scans.withdrawn import answered_by, left_to_predict_again
 from webapp.versions.models import Withdrawal, WithdrawalQuerySet
 
 log = logging.getLogger(__name__)
@@ -66,15 +64,10 @@ def ask(name: str) -> int:
     return sum(counts.values())
 
 
-def answered_by(withdrawal: Withdrawal) -> ScanQuerySet:
-    """The scans whose newest answer is of a withdrawn version."""
-    return Scan.objects.filter(model_name=withdrawal.model_name, weights_sha256=withdrawal.weights_sha256)
-
-
 def predict_due() -> int:
     """Predict a batch of the scans that were asked for; returns how many were tried."""
     tried = 0
-    for each in Withdrawal.objects.filter(wanted_at__isnull=False, repredicted_at=None):
+    for each in Withdrawal.objects.to_predict_again():
         tried += _predict(each)
     return tried
 
@@ -100,10 +93,7 @@ def _predict(withdrawal: Withdrawal) -> int:
 def _batch(withdrawal: Withdrawal, own: WithdrawalQuerySet) -> int:
     if not model_client(withdrawal.model_name).is_ready():
         return 0
-    due = answered_by(withdrawal).order_by("pk")
-    if withdrawal.cursor:
-        due = due.filter(pk__gt=ObjectId(withdrawal.cursor))
-    scans = list(due[:BATCH])
+    scans = list(left_to_predict_again(withdrawal).order_by("pk")[:BATCH])
     done = refused = 0
     for scan in scans:
         request_id.begin(scan.request_id or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from webapp.rollouts.figures import ShadowFigures, shadow_figures
-from webapp.rollouts.repredicting import answered_by
+from webapp.scans.withdrawn import answered_by
 from webapp.versions.models import Kind, Rollout, State, Withdrawal
 
 

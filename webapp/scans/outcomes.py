@@ -15,7 +15,7 @@ class Outcome(Enum):
     """What came of a scan."""
 
     ANSWERED = "answered"
-    """The model has answered it; of a volume all its B-scans, once."""
+    """The model has answered it, for the first time or anew; of a volume all its B-scans, once nothing of it waits."""
     READ = "read"
     """A reader has given a verdict on it, or an adjudicator has settled it."""
 

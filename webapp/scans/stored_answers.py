@@ -23,6 +23,7 @@ from webapp.scans.answered import PREDICTION_FIELDS, Answered
 from webapp.scans.disclosure import disclose_new_answers
 from webapp.scans.models import Prediction, Scan, ScanQuerySet, Status
 from webapp.scans.outcomes import Outcome, tell
+from webapp.volumes.models import Volume
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,10 @@ def store(answers: Sequence[AnswerToStore], shown_to: User | None = None) -> lis
         record_each(Action.PREDICTION_CREATE, acting(), "prediction", changes)
         if shown_to is not None:
             disclose_new_answers(shown_to, {one.scan_id: one for one in made})
-        # A B-scan is told of with its volume.
+        # A B-scan is told of with its volume, and so is one that is answered anew (`leads.follow`).
+        again = {each.scan.volume_id for each in found if each.scan.volume_id and each.scan.predicted_at}
+        if again:
+            Volume.objects.filter(pk__in=list(again)).update(complete=False)
         tell(Outcome.ANSWERED, [each.scan.pk for each in found if not each.scan.volume_id])
         for each in answers:
             for picture in each.pictures:

@@ -146,6 +146,10 @@ class WithdrawalQuerySet(models.QuerySet["Withdrawal"]):
         """The withdrawals that hold: of versions that were not promoted since."""
         return self.filter(active__isnull=False)
 
+    def to_predict_again(self) -> WithdrawalQuerySet:
+        """Those whose scans are being predicted again."""
+        return self.filter(wanted_at__isnull=False, repredicted_at=None)
+
 
 REPREDICTING = ("claimed_until", "cursor", "repredicted", "refused", "repredicted_at")
 """The fields that predicting again changes."""

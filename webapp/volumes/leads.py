@@ -6,8 +6,10 @@ from bson import ObjectId
 
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.recommendations.doubt import doubts_of
-from webapp.scans.models import Scan, Status
+from webapp.scans.models import Scan, ScanQuerySet, Status
 from webapp.scans.outcomes import Outcome, tell
+from webapp.scans.withdrawn import left_to_predict_again
+from webapp.versions.models import Withdrawal
 from webapp.volumes.models import Volume
 from webapp.volumes.rule import Choice, Said, choose, rule
 
@@ -39,7 +41,7 @@ def middle_of(places: list[int], count: int) -> int:
 
 def _settle(volume_id: ObjectId) -> None:
     of_volume = Scan.objects.filter(volume=volume_id)
-    if of_volume.filter(status=Status.QUEUED).exists():
+    if _waits(of_volume):
         return
 
     def write() -> None:
@@ -67,6 +69,14 @@ def _settle(volume_id: ObjectId) -> None:
             tell(Outcome.ANSWERED, list(found)[:1])
 
     all_or_nothing(write)
+
+
+def _waits(of_volume: ScanQuerySet) -> bool:
+    """Whether the model has yet to answer some of these B-scans, for the first time or in place of a withdrawn version."""
+    if of_volume.filter(status=Status.QUEUED).exists():
+        return True
+    again = Withdrawal.objects.to_predict_again()
+    return any((of_volume & left_to_predict_again(each)).exists() for each in again)
 
 
 def _said(place: int, rank: int, state: str, quality: object, confidence: float | None) -> Said:

@@ -13,17 +13,20 @@ from django.core.management import CommandError, call_command
 from benchmarks.bundled import MODEL_NAME
 from serving import changes
 from serving.registry import Choice
+from tests.volumes import tiff_volume
 from tests.webapp.conftest import Clients, Upload, signed_in
 from tests.webapp.exports.test_exports import exported, rows
 from tests.webapp.report_text import report_text
 from tests.webapp.rollouts.conftest import actions, canary
-from tests.webapp.rollouts.two_versions import NEW, OLD, WEIGHTS, TwoVersions
+from tests.webapp.rollouts.two_versions import NEW, NORMAL, OLD, WEIGHTS, TwoVersions
 from webapp.accounts.models import User
 from webapp.audit import sealing
 from webapp.audit.objects import Comparison
+from webapp.pacs.models import Destination, Sending
 from webapp.rollouts import repredicting
-from webapp.scans import storage
+from webapp.scans import prediction, storage
 from webapp.scans.models import Prediction, Scan
+from webapp.scans.sweep import sweep
 from webapp.versions.models import Rollout, State, Withdrawal
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -147,6 +150,78 @@ def test_its_scans_are_predicted_again_and_the_old_answers_kept(
     assert [str(each) for each in Comparison().differences()] == []
     with pytest.raises(CommandError, match="No scan's answer is of a withdrawn version"):
         call_command("rollout", "repredict", MODEL_NAME)
+
+
+@pytest.fixture
+def volume_sent(
+    versions: TwoVersions, clinician: User, administrator: User, upload: Upload, change: Any
+) -> list[Scan]:
+    """The B-scans of a volume that a health record is to get, and whose answers are of a version that was rolled back."""
+    Destination.objects.create(
+        name="record", account=administrator, protocol="fhir", url="http://127.0.0.1:1", when="answered"
+    )
+    versions.default = NEW
+    versions.says[OLD] = NORMAL
+    assert upload(clinician, tiff_volume(3)).status_code < 300
+    prediction.predict_queued()
+    versions.default = OLD
+    change("rollback", OLD, {NEW: WEIGHTS[NEW]})
+    assert times_sent() == 1
+    return list(Scan.objects.order_by("pk"))
+
+
+def times_sent() -> int:
+    """How often the one result was put into the queue."""
+    return Sending.objects.get().version
+
+
+def test_a_volume_is_sent_again_once_all_of_it_is_predicted_again(
+    volume_sent: list[Scan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repredicting, "BATCH", 2)
+    repredicting.ask(MODEL_NAME)
+
+    assert repredicting.predict_due() == 2
+    prediction.predict_queued()
+    assert times_sent() == 1, "a mixture of both versions is not sent"
+
+    assert repredicting.predict_due() == 1
+    assert times_sent() == 2
+    assert set(Scan.objects.values_list("label", flat=True)) == {"NORMAL"}
+    repredicting.predict_due()
+    prediction.predict_queued()
+    assert times_sent() == 2
+
+
+def test_a_volume_of_which_a_bscan_is_refused_is_sent_again_too(volume_sent: list[Scan]) -> None:
+    storage.delete(volume_sent[-1].image_name)
+    repredicting.ask(MODEL_NAME)
+
+    repredicting.predict_due()
+    prediction.predict_queued()
+
+    assert times_sent() == 2
+    assert Withdrawal.objects.get().refused == 1
+
+
+def test_a_volume_is_sent_again_when_somebody_has_a_bscan_predicted_again(
+    volume_sent: list[Scan], clinician: User, api: Clients
+) -> None:
+    answer = api(clinician).post(f"/api/v1/scans/{volume_sent[0].pk}/predictions/", {})
+
+    assert (answer.status_code, answer.json()["prediction"]) == (201, "NORMAL")
+    assert times_sent() == 2
+
+
+def test_a_volume_is_sent_again_when_a_lost_picture_had_a_bscan_predicted_again(
+    volume_sent: list[Scan],
+) -> None:
+    storage.delete(volume_sent[0].heatmap_name)
+    sweep()
+    prediction.predict_queued()
+
+    assert Scan.objects.get(pk=volume_sent[0].pk).label == "NORMAL"
+    assert times_sent() == 2
 
 
 def test_a_model_server_that_is_away_leaves_them_for_later(
