@@ -12,8 +12,8 @@ export interface Revision {
 }
 
 /** All that the user may see on a scan. */
-export async function annotationsOf(scan: string): Promise<Annotation[]> {
-  return json<Annotation[]>(pathOn(scan));
+export async function annotationsOf(scan: string, signal?: AbortSignal): Promise<Annotation[]> {
+  return json<Annotation[]>(pathOn(scan), signal && { signal });
 }
 
 export async function annotation(id: string): Promise<Annotation> {

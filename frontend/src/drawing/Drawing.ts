@@ -1,7 +1,8 @@
 /** One person's drawing on one scan: its shapes, what is selected, every step, and whether it is saved. */
 
-import type { Problem } from "../api/problem";
+import { Problem } from "../api/problem";
 import type { Annotation } from "../api/types";
+import { RepeatedTask } from "../sending/RepeatedTask";
 import type { Tool } from "./draft";
 import { begin, everywhere, type History, redo, step, undo } from "./history";
 import type { Geometry } from "./kinds";
@@ -31,7 +32,7 @@ const EMPTY: DrawingState = {
   tool: "select",
   canUndo: false,
   canRedo: false,
-  saveState: "saved",
+  saveState: "loading",
   problem: null,
   conflict: false,
 };
@@ -41,6 +42,8 @@ export class Drawing {
   private history: History<readonly Shape[]> = begin([]);
   private readonly listeners = new Set<() => void>();
   private readonly sync: Sync;
+  private readonly loading = new RepeatedTask(() => this.tryToLoad());
+  private stopped = false;
   /** The canvas on which pointer and keys draw; null while no picture is shown. */
   pen: { readonly isDrawing: boolean; focus: () => void } | null = null;
 
@@ -66,14 +69,14 @@ export class Drawing {
 
   snapshot = (): DrawingState => this.state;
 
-  async load(): Promise<void> {
-    try {
-      const { shapes, others, conflict } = await this.sync.load();
-      this.history = begin(shapes);
-      this.set({ ...this.fromHistory(), loaded: true, others, conflict });
-    } catch (error) {
-      this.set({ problem: error as Problem });
-    }
+  /** Whether shapes can be drawn: not before those that are there are known, as they could be saved nowhere. */
+  get takesShapes(): boolean {
+    return this.mayDraw && this.state.loaded;
+  }
+
+  /** Loads what was drawn; again after a growing pause while the server can't be reached. */
+  load(): void {
+    this.loading.now();
   }
 
   /** Looks again for what others drew: more may be seen after a verdict. */
@@ -126,17 +129,35 @@ export class Drawing {
     this.pen?.focus();
   }
 
-  /** Sends now what is not saved, as when the network is back. Resolves when it was tried. */
+  /** Loads or sends now what could not be before, as when the network is back. Resolves when sending was tried. */
   flush = async (): Promise<void> => {
-    if (this.state.loaded && this.state.saveState !== "saved") await this.sync.flush();
+    if (!this.state.loaded) this.load();
+    else if (this.state.saveState !== "saved") await this.sync.flush();
   };
 
   stop(): void {
+    this.stopped = true;
+    this.loading.rest();
     void this.sync.flush().finally(() => this.sync.stop());
   }
 
+  /** Resolves to whether it need not be tried again. */
+  private async tryToLoad(): Promise<boolean> {
+    if (this.stopped || this.state.loaded) return true;
+    try {
+      const { shapes, others, conflict } = await this.sync.load();
+      this.history = begin(shapes);
+      this.set({ ...this.fromHistory(), loaded: true, others, conflict });
+      return true;
+    } catch (error) {
+      const problem = error instanceof Problem ? error : new Problem(String(error), "unexpected", 0);
+      this.set({ problem });
+      return this.stopped || !problem.isTemporary;
+    }
+  }
+
   private commit(shapes: readonly Shape[], selected: string | null): void {
-    if (!this.mayDraw || !this.state.loaded) return;
+    if (!this.takesShapes) return;
     this.history = step(this.history, shapes);
     this.set({ ...this.fromHistory(), selected });
     this.sync.replace(shapes);

@@ -134,7 +134,7 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
       ? { title: texts.drawing.unfinished, saveLabel: "", save: null, drop: () => shapes.giveUp() }
       : null,
   );
-  useUnsent(() => state.saveState !== "saved", drawing.flush);
+  useUnsent(() => state.loaded && state.saveState !== "saved", drawing.flush);
   useEffect(() => {
     const release = (event: KeyboardEvent) => {
       if (event.key === " ") canvas?.setPanning(drawing.snapshot().tool === "hand");

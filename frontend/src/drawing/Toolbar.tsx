@@ -33,6 +33,8 @@ export function Toolbar({
   state: DrawingState;
   onHelp: () => void;
 }) {
+  // Not while it is loading: at each step through a volume the tools would flicker.
+  const isShut = !state.loaded && state.problem !== null;
   const tools = drawing.mayDraw ? TOOLS : TOOLS.slice(0, 2);
   return (
     <div className={classes.toolbar} role="toolbar" aria-label={texts.drawing.toolbar}>
@@ -46,6 +48,7 @@ export function Toolbar({
             aria-label={texts.drawing.tools[tool]}
             aria-keyshortcuts={key}
             aria-pressed={state.tool === tool}
+            disabled={isShut && tool !== "select" && tool !== "hand"}
             data-tool={tool}
             onClick={(event) => {
               drawing.setTool(tool);

@@ -15,8 +15,11 @@ import { isUnsaved, merge, shapeOf } from "./merge";
 import { sameContent, type Shape } from "./shapes";
 import { toSelector } from "./w3c";
 
-/** "unsaved" is kept in this browser and tried again; "refused" is what the server will not take as it is. */
-export type SaveState = "saved" | "saving" | "unsaved" | "refused";
+/**
+ * "loading" until it is known what the server has; "unsaved" is kept in this browser and tried again; "refused" is what
+ * the server will not take as it is.
+ */
+export type SaveState = "loading" | "saved" | "saving" | "unsaved" | "refused";
 
 export interface Loaded {
   shapes: readonly Shape[];
@@ -74,7 +77,7 @@ export class Sync {
     const draft = await drafts.get(this.user, this.scan);
     let annotations: Annotation[];
     try {
-      annotations = await annotationsOf(this.scan);
+      annotations = await annotationsOf(this.scan, AbortSignal.timeout(ANSWER_WITHIN_MS));
     } catch (error) {
       if (!draft || !(error instanceof Problem) || !error.isTemporary) throw error;
       this.take(draft);
@@ -89,7 +92,9 @@ export class Sync {
     );
     this.take(merged);
     await this.keep();
-    if (isUnsaved(this.draft)) void this.sender.flush();
+    const unsaved = isUnsaved(this.draft);
+    this.report(unsaved ? "saving" : "saved");
+    if (unsaved) void this.sender.flush();
     return {
       shapes: merged.shapes,
       others: annotations.filter(({ mine }) => !mine),

@@ -12,7 +12,7 @@ export function useDrawing(
 ): [Drawing, DrawingState] {
   const drawing = useMemo(() => new Drawing(user, scan, mayDraw), [user, scan, mayDraw]);
   useEffect(() => {
-    void drawing.load();
+    drawing.load();
     return () => drawing.stop();
   }, [drawing]);
   useResending(drawing.flush);

@@ -38,7 +38,7 @@ export default function ReadingPage() {
   const reading = useReading(id);
   const gone = scan.error instanceof Problem && scan.error.status === 404;
   if (gone) return <NotFound />;
-  const error = scan.data ? null : (scan.error ?? reading.error);
+  const error = scan.data && reading.data ? null : (scan.error ?? reading.error);
   if (error) {
     const retry = () => void Promise.all([scan.refetch(), reading.refetch()]);
     return (

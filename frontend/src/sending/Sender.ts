@@ -15,6 +15,7 @@ export class Sender {
   private pause = PAUSE_MS;
   private stopped = false;
   private release = (): void => undefined;
+  private held: Promise<void> | null = null;
 
   /**
    * `lock` names what is sent, in all tabs. `send` sends all there is and raises a Problem where that did not work;
@@ -29,12 +30,13 @@ export class Sender {
   /** Keeps `unlessLocked` away, in all tabs, until `stop`. */
   async hold(): Promise<void> {
     if (this.stopped || !("locks" in navigator)) return;
-    await new Promise<void>((held) => {
+    this.held ??= new Promise<void>((held) => {
       void navigator.locks.request(this.lock, { mode: "shared" }, () => {
         held();
         return this.stopped ? undefined : new Promise<void>((release) => (this.release = release));
       });
     });
+    await this.held;
   }
 
   /** Sends in a moment: there is something new. */

@@ -197,6 +197,27 @@ def test_what_is_drawn_without_a_network_is_kept_and_sent_when_it_is_back(
     assert len(saved(clinic, scan)) == 1
 
 
+def test_nothing_is_drawn_over_a_drawing_that_could_not_be_loaded(enter: Visitor, clinic: Clinic) -> None:
+    scan = clinic.upload("clara")
+    selector = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
+    clinic.post("clara", f"scans/{scan['id']}/annotations/", {"target": {"selector": selector}})
+    window = enter("clara")
+    window.page.route("**/annotations/", lambda route: route.abort())
+    window.page.goto(f"{clinic.stack.url}/scans/{scan['id']}")
+
+    state = window.page.get_by_test_id("save-state")
+    expect(state).to_contain_text("Not loaded, so nothing can be drawn")
+    expect(window.page.get_by_role("button", name="Box", exact=True)).to_be_disabled()
+
+    window.page.unroute("**/annotations/")
+    state.get_by_role("button", name="Try again").click()
+    window.wait_until_saved()
+    expect(window.shapes()).to_have_count(1)
+    window.tool("ellipse")
+    window.drag((0.5, 0.5), (0.7, 0.7))
+    wait_for(lambda: len(saved(clinic, scan)) == 2, what="the shape on the server")
+
+
 def test_what_was_not_sent_when_the_window_closed_is_sent_on_the_next_visit(
     enter: Visitor, clinic: Clinic
 ) -> None:

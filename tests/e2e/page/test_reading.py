@@ -36,6 +36,22 @@ def test_the_answer_says_label_confidence_step_sources_and_that_it_is_no_diagnos
             expect(step.get_by_role("link", name=source["title"])).to_have_attribute("href", source["url"])
 
 
+def test_a_page_whose_readings_could_not_be_loaded_says_so_and_tries_again(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara")
+    window.page.route("**/reading/", lambda route: route.fulfill(status=403, body="{}"))
+    window.page.goto(f"{clinic.stack.url}/scans/{scan['id']}")
+
+    again = window.page.get_by_role("alert").get_by_role("button", name="Try again")
+    expect(again).to_be_visible()
+
+    window.page.unroute("**/reading/")
+    again.click()
+    expect(window.page.get_by_test_id("verdict")).to_be_visible()
+
+
 def test_another_label_shows_its_own_heat_map(enter: Visitor, clinic: Clinic) -> None:
     scan = clinic.upload_answered("clara")
     window = enter("clara").read(scan)

@@ -78,6 +78,7 @@ export class DrawingCanvas implements PointerUser {
     if (tool === "hand") return false;
     this.downAt = at;
     if (tool === "select") return this.grab(at);
+    if (this.isRefused()) return true;
     const [x, y] = this.onScan(at);
     if (this.drawnBy === "corners") this.setVertex(x, y, REACH_PX[at.pointer] / this.zoom);
     else if (this.drawn) this.drawn = follow(this.drawn, x, y);
@@ -166,7 +167,7 @@ export class DrawingCanvas implements PointerUser {
   /** Sets a corner or vertex where the cross is; the first time it comes up in the middle of what is seen. */
   enter(): void {
     const { tool } = this.drawing.snapshot();
-    if (tool === "hand" || tool === "select") return;
+    if (tool === "hand" || tool === "select" || this.isRefused()) return;
     if (this.drawn && !this.cursor) return this.finish(); // drawn by pointer
     if (!this.cursor) {
       const { width, height } = this.canvas.stage.size();
@@ -239,6 +240,13 @@ export class DrawingCanvas implements PointerUser {
   }
 
   // Shared by both
+
+  /** Whether nothing can be drawn yet: a shape that is begun must not vanish when it is finished. */
+  private isRefused(): boolean {
+    if (this.drawing.takesShapes) return false;
+    this.announce(texts.drawing.notYet);
+    return true;
+  }
 
   private get zoom(): number {
     return this.canvas.viewport.zoom();

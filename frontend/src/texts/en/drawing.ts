@@ -56,7 +56,10 @@ export const drawing = {
   copyRegion: (index: number) => `Copy region ${index}`,
   copyRegionHelp: "Makes the outline a shape of your own, which you can change.",
   loading: "Loading what was drawn…",
+  notYet: "Nothing can be drawn yet: what was drawn before is not loaded.",
+  notLoaded: "Not loaded, so nothing can be drawn",
   states: {
+    loading: "Loading…",
     saved: "Saved",
     saving: "Saving…",
     unsaved: "Not saved yet; kept here",
