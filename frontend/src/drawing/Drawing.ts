@@ -138,7 +138,7 @@ export class Drawing {
   stop(): void {
     this.stopped = true;
     this.loading.rest();
-    void this.sync.flush().finally(() => this.sync.stop());
+    this.sync.finish();
   }
 
   /** Resolves to whether it need not be tried again. */

@@ -15,6 +15,8 @@ export interface Draft {
   shapes: readonly Shape[];
   /** By the shape's key; one that is missing in `shapes` was deleted here. */
   saved: Readonly<Record<string, Saved>>;
+  /** By the shape's key: its forms that were sent and not answered, none of a deletion. The server may have one. */
+  sent?: Readonly<Record<string, readonly Shape[]>>;
 }
 
 export const drafts = new LocalStore<Draft>(DRAWINGS, "drawings");

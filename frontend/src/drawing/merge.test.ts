@@ -75,6 +75,25 @@ describe("bringing server and browser together", () => {
     ]);
   });
 
+  it("knows its own change although the answer was lost", () => {
+    const before = newShape(BOX);
+    const merged = merge(
+      [onServer(MOVED, "one", 2)],
+      kept([{ ...before, geometry: MOVED }], [[before, "one", 1]]),
+    );
+    expect(merged.conflict).toBe(false);
+    expect(merged.shapes).toEqual([{ ...before, geometry: MOVED }]);
+    expect(isUnsaved(merged)).toBe(false);
+  });
+
+  it("knows its own comment as the server keeps it", () => {
+    const before = newShape(BOX);
+    const stored = { ...onServer(BOX, "one", 2), comment: "drusen" };
+    const merged = merge([stored], kept([{ ...before, comment: "drusen " }], [[before, "one", 1]]));
+    expect(merged.conflict).toBe(false);
+    expect(isUnsaved(merged)).toBe(false);
+  });
+
   it("deletes what was deleted here, and forgets what was deleted elsewhere", () => {
     const before = newShape(BOX);
     const deletedHere = merge([onServer(BOX)], kept([], [[before, "one", 1]]));

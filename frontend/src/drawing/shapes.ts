@@ -21,11 +21,11 @@ export function newKey(): string {
     .join("");
 }
 
-/** Whether two shapes have the same geometry, label and comment. */
+/** Whether two shapes have the same geometry, label and comment, which the server keeps trimmed and composed. */
 export function sameContent(first: Shape, second: Shape): boolean {
   return (
     first.label === second.label &&
-    first.comment === second.comment &&
+    first.comment.normalize().trim() === second.comment.normalize().trim() &&
     JSON.stringify(first.geometry) === JSON.stringify(second.geometry)
   );
 }

@@ -177,6 +177,106 @@ describe("a drawing", () => {
   });
 });
 
+describe("a change whose answer was lost", () => {
+  const CORNER: Geometry = { ...BOX, x: 0, y: 0 };
+
+  /** A window in which a shape that the server has was changed to each of these in turn; the first answer was lost. */
+  async function changed(...forms: (Geometry | null)[]): Promise<Sync> {
+    server.put("a9", BOX);
+    const sync = await opened();
+    const [shape] = loaded.shapes;
+    server.fault = ({ method }) => (method === "GET" ? null : "after");
+    for (const geometry of forms) {
+      sync.replace(geometry ? [{ ...shape!, geometry }] : []);
+      await sync.flush();
+      expect(states.at(-1)).toBe("unsaved");
+      server.fault = offline;
+    }
+    server.fault = null;
+    return sync;
+  }
+
+  it.each([
+    ["is no conflict", [MOVED], [MOVED]],
+    ["is no conflict with the next change", [MOVED, CORNER], [CORNER]],
+    ["can be undone", [MOVED, BOX], [BOX]],
+    ["can be followed by the shape's end", [MOVED, null], []],
+    ["can be the shape's end", [null], []],
+    ["can be the shape's end, and be undone", [null, BOX], [BOX]],
+  ])("%s", async (_, forms, left) => {
+    const sync = await changed(...forms);
+    await sync.flush();
+    expect(conflicts).toEqual([]);
+    expect(geometries()).toEqual(left.map(toSelector));
+    expect(states.at(-1)).toBe("saved");
+    expect(storage.size).toBe(0);
+    sync.stop();
+  });
+
+  it.each([
+    ["is no conflict", [MOVED], [MOVED]],
+    ["can be undone", [MOVED, BOX], [BOX]],
+    ["can be followed by the shape's end", [MOVED, null], []],
+    ["can be the shape's end, and be undone", [null, BOX], [BOX]],
+  ])("%s on the next visit", async (_, forms, left) => {
+    (await changed(...forms)).stop();
+    const sync = await opened();
+    await sync.flush();
+    expect(loaded.conflict).toBe(false);
+    expect(geometries()).toEqual(left.map(toSelector));
+    expect(storage.size).toBe(0);
+    sync.stop();
+  });
+
+  it.each([
+    [
+      "moved",
+      [
+        { ...newShape(BOX), key: "new" },
+        { ...newShape(MOVED), key: "new" },
+      ],
+      [MOVED],
+    ],
+    ["deleted", [{ ...newShape(BOX), key: "new" }, null], []],
+  ])("makes one shape of a new one that was %s meanwhile", async (_, forms, left) => {
+    const sync = await opened();
+    server.fault = ({ method }) => (method === "POST" ? "after" : null);
+    for (const shape of forms) {
+      sync.replace(shape ? [shape] : []);
+      if (shape?.geometry === BOX) await sync.flush();
+      server.fault = null;
+    }
+    await sync.flush();
+    expect(geometries()).toEqual(left.map(toSelector));
+    expect([states.at(-1), storage.size]).toEqual(["saved", 0]);
+    sync.stop();
+  });
+});
+
+describe("a scan that is left and opened again at once", () => {
+  it("waits for what is on its way, and sends nothing twice", async () => {
+    const first = await opened();
+    let arrive = (): void => undefined;
+    server.fault = ({ method }) =>
+      method === "POST" ? new Promise((_, reject) => (arrive = () => reject(new TypeError("lost")))) : null;
+    first.replace([newShape(BOX)]);
+    first.finish();
+    await vi.waitFor(() => expect(changes()).toHaveLength(1));
+
+    const opening = opened();
+    server.put("a9", BOX);
+    server.fault = null;
+    arrive();
+    const second = await opening;
+    await second.flush();
+
+    expect(changes()).toEqual(["POST scans/s1/annotations/"]);
+    expect(loaded.shapes).toHaveLength(1);
+    expect([states.at(-1), storage.size]).toEqual(["saved", 0]);
+    second.stop();
+  });
+});
+
 describe("a shape", () => {
   it("that was changed here and elsewhere is there twice: theirs, and the own one as a new shape", async () => {
     server.put("a9", BOX);

@@ -11,7 +11,7 @@ import { Problem } from "../api/problem";
 import type { Annotation } from "../api/types";
 import { ANSWER_WITHIN_MS, checkSignedIn, Sender, unlessLocked } from "../sending/Sender";
 import { type Draft, drafts, type Saved } from "./drafts";
-import { isUnsaved, merge, shapeOf } from "./merge";
+import { isOwn, isUnsaved, keyOfLost, merge, shapeOf } from "./merge";
 import { sameContent, type Shape } from "./shapes";
 import { toSelector } from "./w3c";
 
@@ -43,6 +43,7 @@ interface Refusal {
 export class Sync {
   private shapes: readonly Shape[] = [];
   private saved: Record<string, Saved> = {};
+  private sent: Record<string, readonly Shape[]> = {};
   /** Shapes that the server refused, by their key. */
   private readonly refused = new Map<string, Refusal>();
   private readonly sender: Sender;
@@ -124,13 +125,19 @@ export class Sync {
     this.sender.stop();
   }
 
-  private get draft(): Draft {
-    return { shapes: this.shapes, saved: this.saved };
+  /** Sends what is not saved, and stops: the scan is left. */
+  finish(): void {
+    this.sender.finish();
   }
 
-  private take({ shapes, saved }: Draft): void {
+  private get draft(): Draft {
+    return { shapes: this.shapes, saved: this.saved, sent: this.sent };
+  }
+
+  private take({ shapes, saved, sent }: Draft): void {
     this.shapes = shapes;
     this.saved = { ...saved };
+    this.sent = { ...sent };
   }
 
   private async keep(): Promise<void> {
@@ -163,7 +170,7 @@ export class Sync {
     if (gone !== undefined) return () => this.remove(gone);
     for (const shape of this.shapes) {
       const before = this.saved[shape.key];
-      if (before && sameContent(before.shape, shape)) continue;
+      if (before && sameContent(before.shape, shape) && !this.sent[shape.key]) continue;
       const refused = this.refused.get(shape.key);
       if (refused && sameContent(refused.shape, shape)) continue;
       return () => this.put(shape, before);
@@ -183,6 +190,7 @@ export class Sync {
         ? await replaceAnnotation(before, body, signal)
         : await createAnnotation(this.scan, body, signal);
       this.saved[shape.key] = { id: answer.id, revision: answer.revision, shape };
+      delete this.sent[shape.key];
       this.refused.delete(shape.key);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -190,6 +198,7 @@ export class Sync {
       else if (before && error.status === 404) delete this.saved[shape.key];
       else if (error.isTemporary || error.status === 401) {
         this.inDoubt ||= !before;
+        await this.noteSent(shape.key, shape);
         throw error;
       } else {
         this.refused.set(shape.key, { shape, problem: error });
@@ -202,17 +211,39 @@ export class Sync {
     try {
       await deleteAnnotation(before, AbortSignal.timeout(ANSWER_WITHIN_MS));
     } catch (error) {
-      if (!(error instanceof Problem) || error.isTemporary || error.status === 401) throw error;
+      if (!(error instanceof Problem)) throw error;
+      if (error.isTemporary || error.status === 401) {
+        await this.noteSent(key, null);
+        throw error;
+      }
       if (error.status === 412) return this.separate(key, before);
       if (error.status !== 404) this.report("refused", error);
     }
     delete this.saved[key];
+    delete this.sent[key];
   }
 
-  /** Somebody has changed the shape elsewhere: theirs stays as it is, and what was made here is a shape of its own. */
+  /** Notes what went out without an answer; null is a deletion. */
+  private async noteSent(key: string, shape: Shape | null): Promise<void> {
+    const forms = this.sent[key] ?? [];
+    const isNoted = shape === null || forms.some((form) => sameContent(form, shape));
+    this.sent[key] = isNoted ? forms : [...forms, shape];
+    await this.keep();
+  }
+
+  /**
+   * The server has another form of the shape. It may be one that was sent from here, whose answer was lost. Else
+   * somebody has changed it elsewhere: theirs stays as it is, and what was made here is a shape of its own.
+   */
   private async separate(key: string, before: Saved): Promise<void> {
     const current = await annotation(before.id);
     const theirs = shapeOf(current);
+    const own = theirs !== null && isOwn(theirs, key, this.draft);
+    delete this.sent[key];
+    if (own) {
+      this.saved[key] = { id: current.id, revision: current.revision, shape: { ...theirs, key } };
+      return;
+    }
     delete this.saved[key];
     if (!theirs) return;
     this.saved[theirs.key] = { id: current.id, revision: current.revision, shape: theirs };
@@ -222,14 +253,20 @@ export class Sync {
 
   /** Finds the new shapes that the server has although its answer did not arrive. */
   private async adoptLost(): Promise<void> {
+    const found = await annotationsOf(this.scan, AbortSignal.timeout(ANSWER_WITHIN_MS));
     const known = new Set(Object.values(this.saved).map(({ id }) => id));
-    for (const { mine, ...stored } of await annotationsOf(this.scan)) {
+    const doubtful = Object.keys(this.sent).filter((key) => !this.saved[key]);
+    for (const { mine, ...stored } of found) {
       if (!mine || known.has(stored.id)) continue;
       const theirs = shapeOf(stored);
-      const own = this.shapes.find((shape) => theirs && !this.saved[shape.key] && sameContent(shape, theirs));
-      if (own) this.saved[own.key] = { id: stored.id, revision: stored.revision, shape: own };
+      const key = theirs ? keyOfLost(theirs, this.draft) : undefined;
+      if (theirs && key !== undefined) {
+        this.saved[key] = { id: stored.id, revision: stored.revision, shape: { ...theirs, key } };
+      }
     }
+    for (const key of doubtful) delete this.sent[key];
     this.inDoubt = false;
+    await this.keep();
   }
 }
 

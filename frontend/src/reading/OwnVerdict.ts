@@ -135,7 +135,7 @@ export class OwnVerdict {
 
   stop(): void {
     this.isOpen = false;
-    void this.sender.flush().finally(() => this.sender.stop());
+    this.sender.finish();
   }
 
   private async restore(shown: PredictionSeen | null): Promise<void> {

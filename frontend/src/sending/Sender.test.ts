@@ -49,6 +49,20 @@ describe("what is to be sent", () => {
     expect(send).toHaveBeenCalledOnce();
   });
 
+  it("is tried a last time at the end, for which whoever opens the same again waits", async () => {
+    let arrive = (): void => undefined;
+    const send = vi.fn(() => new Promise<void>((resolve) => (arrive = resolve)));
+    new Sender("lock", send, vi.fn()).finish();
+    const opened = vi.fn();
+    const next = new Sender("lock", send, vi.fn());
+    const opening = next.hold().then(opened);
+    await vi.runAllTimersAsync();
+    expect([send.mock.calls.length, opened.mock.calls.length]).toEqual([1, 0]);
+    arrive();
+    await opening;
+    next.stop();
+  });
+
   it("stays after the end", async () => {
     const send = vi.fn(async () => undefined);
     const sender = new Sender("lock", send, vi.fn());

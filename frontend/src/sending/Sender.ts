@@ -9,6 +9,9 @@ const LONGEST_PAUSE_MS = 30_000;
 /** After so long without an answer a call counts as one that got none. */
 export const ANSWER_WITHIN_MS = 30_000;
 
+/** The last tries of what was left a moment ago, by its lock: whoever opens it again waits for them. */
+const lastTries = new Map<string, Promise<unknown>>();
+
 export class Sender {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private running: Promise<void> | null = null;
@@ -27,8 +30,9 @@ export class Sender {
     private readonly onFailure: (problem: Problem) => void,
   ) {}
 
-  /** Keeps `unlessLocked` away, in all tabs, until `stop`. */
+  /** Keeps `unlessLocked` away, in all tabs, until `stop`; waits for those that have it in hand. */
   async hold(): Promise<void> {
+    await lastTries.get(this.lock);
     if (this.stopped || !("locks" in navigator)) return;
     this.held ??= new Promise<void>((held) => {
       void navigator.locks.request(this.lock, { mode: "shared" }, () => {
@@ -57,6 +61,15 @@ export class Sender {
     this.stopped = true;
     this.release();
     clearTimeout(this.timer);
+  }
+
+  /** Sends a last time, and stops. */
+  finish(): void {
+    const last = Promise.allSettled([lastTries.get(this.lock), this.flush()]).then(() => {
+      this.stop();
+      if (lastTries.get(this.lock) === last) lastTries.delete(this.lock);
+    });
+    lastTries.set(this.lock, last);
   }
 
   /** Tries again later, as after a failed try. */
