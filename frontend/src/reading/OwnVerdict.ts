@@ -1,4 +1,4 @@
-/** One reader's verdict on one scan: what is typed, and once it is given, its way to the server. */
+/** One reader's verdict on one scan or volume: what is typed, and once it is given, its way to the server. */
 
 import { Problem } from "../api/problem";
 import { giveReview, readingOf } from "../api/reviews";
@@ -18,6 +18,8 @@ export interface Typed {
 }
 
 export interface Given {
+  /** Id of the scan on which it was given: of a volume, the B-scan that stood for it then. */
+  scan: string;
   body: ReviewChange;
   /** When it was given, in ISO 8601. */
   at: string;
@@ -25,10 +27,13 @@ export interface Given {
   before: string | null;
 }
 
+/** As the browser's storage has it; what an earlier version of the page has kept there names no scan. */
 interface KeptVerdict {
   typed: Typed;
+  /** Id of the scan about which it was typed. */
+  scan?: string;
   /** Given, and not known to be recorded. */
-  given: Given | null;
+  given: (Omit<Given, "scan"> & { scan?: string }) | null;
   /** Why the server did not take it. */
   refusal: string;
 }
@@ -47,7 +52,7 @@ export interface VerdictState {
 export interface Events {
   /** `late` if it could not be sent at once; `isOpen` while the scan is open on the page. */
   onRecorded: (given: Given, how: { late: boolean; isOpen: boolean }) => void;
-  onRefused: (problem: Problem, how: { isOpen: boolean }) => void;
+  onRefused: (problem: Problem, how: { scan: string; isOpen: boolean }) => void;
 }
 
 const NOTHING: Typed = { verdict: null, label: null, comment: "", about: null };
@@ -58,6 +63,8 @@ const EMPTY: VerdictState = {
   sentAt: null,
   problem: null,
 };
+/** The codes of the refusals after which a reader has to choose anew. */
+const ANOTHER_ANSWER = ["prediction_changed", "lead_moved"];
 const verdicts = new LocalStore<KeptVerdict>(VERDICTS, "verdicts");
 
 export class OwnVerdict {
@@ -67,14 +74,17 @@ export class OwnVerdict {
   /** After a call without an answer, or of another visit: nobody knows whether the server has it. */
   private inDoubt = false;
   private isOpen = false;
+  private scan: string;
 
+  /** `id` is that of the volume, else of the scan: the verdict is kept under it. */
   constructor(
     private readonly user: string,
-    private readonly scan: string,
+    private readonly id: string,
     private readonly events: Events,
   ) {
+    this.scan = id;
     this.sender = new Sender(
-      lockOf(scan),
+      lockOf(id),
       () => this.send(),
       (problem) => this.set({ late: true, problem }),
     );
@@ -87,9 +97,13 @@ export class OwnVerdict {
 
   snapshot = (): VerdictState => this.state;
 
-  /** Brings back what was kept. `shown` is the answer on the screen: a choice that was about another is not kept. */
-  async load(shown: PredictionSeen | null): Promise<void> {
+  /**
+   * Brings back what was kept, for the form of this scan. `shown` is the answer on the screen: a choice that was about
+   * another is not kept.
+   */
+  async load(scan: string, shown: PredictionSeen | null): Promise<void> {
     this.isOpen = true;
+    this.scan = scan;
     await this.sender.hold();
     await this.restore(shown);
     void this.sender.flush();
@@ -98,8 +112,23 @@ export class OwnVerdict {
   /** Sends what was kept while the scan is not open. */
   async catchUp(): Promise<void> {
     await this.restore(null);
+    this.scan = this.state.given?.scan ?? this.scan;
     await this.sender.flush();
     this.sender.stop();
+  }
+
+  /** Another B-scan stands for the volume: the text stays, the choice was about another answer. */
+  moveTo(scan: string): void {
+    if (scan === this.scan) return;
+    this.scan = scan;
+    const { typed, given, problem } = this.state;
+    // One that is given is on its way: the server knows whether it still counts.
+    if (given) return;
+    this.set({
+      typed: notChosen(typed),
+      problem: typed.verdict === null ? problem : new Problem(texts.reading.movedSince, "refused", 409),
+    });
+    void this.keep();
   }
 
   type(values: Partial<Typed>): void {
@@ -116,7 +145,7 @@ export class OwnVerdict {
 
   /** Gives the verdict: at once into this browser, then to the server. Resolves when that was tried. */
   async give(body: ReviewChange, before: string | null): Promise<void> {
-    const given = { body, at: new Date().toISOString(), before };
+    const given = { scan: this.scan, body, at: new Date().toISOString(), before };
     this.set({ given, late: false, sentAt: null, problem: null });
     await this.keep();
     await this.sender.flush();
@@ -124,7 +153,13 @@ export class OwnVerdict {
 
   /** Takes back one that waits, to be changed. */
   takeBack(): void {
-    this.set({ given: null, late: false, problem: null });
+    const { typed, given } = this.state;
+    this.set({
+      typed: this.isOnAnother(given) ? notChosen(typed) : typed,
+      given: null,
+      late: false,
+      problem: null,
+    });
     void this.keep();
   }
 
@@ -139,15 +174,19 @@ export class OwnVerdict {
   }
 
   private async restore(shown: PredictionSeen | null): Promise<void> {
-    const kept = await verdicts.get(this.user, this.scan);
+    const kept = await verdicts.get(this.user, this.id);
     // What the reader typed before this was loaded stays.
     if (kept && isEmpty(this.state.typed) && !this.state.given) {
-      const { given, refusal } = kept;
+      const { refusal } = kept;
+      const given = kept.given && { ...kept.given, scan: kept.given.scan ?? this.id };
+      const moved = (kept.scan ?? this.id) !== this.scan;
       const stale =
-        !given && kept.typed.verdict !== null && shown && !isSamePrediction(kept.typed.about, shown);
-      const why = stale ? texts.reading.changedSince : refusal;
+        !given &&
+        kept.typed.verdict !== null &&
+        (moved || (shown && !isSamePrediction(kept.typed.about, shown)));
+      const why = stale ? (moved ? texts.reading.movedSince : texts.reading.changedSince) : refusal;
       this.set({
-        typed: stale ? { ...kept.typed, verdict: null, about: null } : kept.typed,
+        typed: stale ? notChosen(kept.typed) : kept.typed,
         given,
         late: given !== null,
         problem: why ? new Problem(why, "refused", 409) : null,
@@ -161,8 +200,8 @@ export class OwnVerdict {
     try {
       if (given || !isEmpty(typed)) {
         const refusal = given ? "" : (problem?.message ?? "");
-        await verdicts.keep(this.user, this.scan, { typed, given, refusal });
-      } else await verdicts.drop(this.user, this.scan);
+        await verdicts.keep(this.user, this.id, { typed, scan: this.scan, given, refusal });
+      } else await verdicts.drop(this.user, this.id);
     } catch {
       // A full disk, or a browser that keeps nothing: the verdict goes to the server all the same.
     }
@@ -194,9 +233,9 @@ export class OwnVerdict {
     if (this.state.given) await this.send();
   }
 
-  private async post({ body }: Given): Promise<void> {
+  private async post({ scan, body }: Given): Promise<void> {
     try {
-      await giveReview(this.scan, body, AbortSignal.timeout(ANSWER_WITHIN_MS));
+      await giveReview(scan, body, AbortSignal.timeout(ANSWER_WITHIN_MS));
     } catch (error) {
       this.inDoubt ||= !(error instanceof Problem) || error.status === 0 || error.status >= 500;
       throw error;
@@ -204,8 +243,8 @@ export class OwnVerdict {
   }
 
   /** Whether the server has it after all. Raises a Problem if it has another that was given meanwhile. */
-  private async hasArrived({ body, before }: Given): Promise<boolean> {
-    const { own } = await readingOf(this.scan, AbortSignal.timeout(ANSWER_WITHIN_MS));
+  private async hasArrived({ scan, body, before }: Given): Promise<boolean> {
+    const { own } = await readingOf(scan, AbortSignal.timeout(ANSWER_WITHIN_MS));
     if (!own || own.id === before) return false;
     if (isSameVerdict(own, body)) return true;
     throw new Problem(texts.reading.givenElsewhere, "given_elsewhere", 409);
@@ -217,10 +256,16 @@ export class OwnVerdict {
     if (this.state.given !== given) return;
     const gone = problem.status === 404;
     const { typed } = this.state;
-    const chosen = problem.code === "prediction_changed" ? { ...typed, verdict: null, about: null } : typed;
+    const isPast = ANOTHER_ANSWER.includes(problem.code) || this.isOnAnother(given);
+    const chosen = isPast ? notChosen(typed) : typed;
     this.set({ typed: gone ? NOTHING : chosen, given: null, late: false, problem });
     await this.keep();
-    this.events.onRefused(problem, { isOpen: this.isOpen });
+    this.events.onRefused(problem, { scan: given.scan, isOpen: this.isOpen });
+  }
+
+  /** Whether it was given on another B-scan than stands for the volume by now. */
+  private isOnAnother(given: Given | null): boolean {
+    return given !== null && given.scan !== this.scan;
   }
 
   private set(values: Partial<VerdictState>): void {
@@ -233,14 +278,16 @@ export class OwnVerdict {
  * Sends the verdicts of this person that could not be sent before, on any scan that nobody has open; returns how many
  * are left.
  */
-export async function sendVerdicts(user: string, eventsOf: (scan: string) => Events): Promise<number> {
-  for (const scan of await waiting(user)) {
-    await unlessLocked(lockOf(scan), async () => {
-      const verdict = new OwnVerdict(user, scan, eventsOf(scan));
-      await verdict.catchUp();
-    });
+export async function sendVerdicts(user: string, events: Events): Promise<number> {
+  for (const id of await waiting(user)) {
+    await unlessLocked(lockOf(id), () => new OwnVerdict(user, id, events).catchUp());
   }
   return (await waiting(user)).length;
+}
+
+/** The text without the choice, which is to be made anew. */
+function notChosen(typed: Typed): Typed {
+  return { ...typed, verdict: null, about: null };
 }
 
 export function isEmpty({ verdict, label, comment }: Typed): boolean {
@@ -248,9 +295,9 @@ export function isEmpty({ verdict, label, comment }: Typed): boolean {
 }
 
 async function waiting(user: string): Promise<string[]> {
-  const scans = await verdicts.scans(user);
-  const kept = await Promise.all(scans.map((scan) => verdicts.get(user, scan)));
-  return scans.filter((_, index) => kept[index]?.given);
+  const ids = await verdicts.scans(user);
+  const kept = await Promise.all(ids.map((id) => verdicts.get(user, id)));
+  return ids.filter((_, index) => kept[index]?.given);
 }
 
 function isSameVerdict(review: Review, { verdict, label, comment }: ReviewChange): boolean {
@@ -267,6 +314,6 @@ function isSamePrediction(first: PredictionSeen | null, second: PredictionSeen):
   return first.state === undefined || first.state === second.state;
 }
 
-function lockOf(scan: string): string {
-  return `retinote-verdict-${scan}`;
+function lockOf(id: string): string {
+  return `retinote-verdict-${id}`;
 }

@@ -61,10 +61,12 @@ export function VerdictForm({ user, scan, reading, title = texts.reading.verdict
     setChanging(false);
     setTried(false);
   };
+  // A label that was chosen before another B-scan came to stand for the volume is given on what is seen now.
+  const request = () => requestFor({ ...typed, about: typed.about ?? about }, scan);
   const submit = () => {
     setTried(true);
     if (missing) focus(missing);
-    else void give(requestFor(typed, scan));
+    else void give(request());
   };
   const cancel = () => {
     own.drop();
@@ -98,7 +100,7 @@ export function VerdictForm({ user, scan, reading, title = texts.reading.verdict
           save: missing
             ? null
             : () => {
-                void give(requestFor(typed, scan)); // which keeps it, even if sending fails
+                void give(request()); // which keeps it, even if sending fails
                 return Promise.resolve(true);
               },
           drop: cancel,

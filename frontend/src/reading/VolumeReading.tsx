@@ -1,5 +1,5 @@
 import { Stack as Column, Text } from "@mantine/core";
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useLocation, useSearchParams } from "react-router";
 
 import { useReading } from "../api/reviews";
@@ -42,7 +42,7 @@ export function VolumeReading({ id, first, me }: { id: string; first: number; me
   const [search] = useSearchParams();
   const volume = useVolume(id);
   const scans = useBScans(volume.data);
-  const reading = useReading(volume.data?.lead ?? null);
+  const [leadId, reading] = useLead(volume.data, scans.data !== undefined && !scans.isPlaceholderData);
   const isLoaded = volume.data && scans.data && reading.data;
   const error = isLoaded ? null : (volume.error ?? scans.error ?? reading.error);
   if (error) {
@@ -53,7 +53,7 @@ export function VolumeReading({ id, first, me }: { id: string; first: number; me
       </Column>
     );
   }
-  const lead = scans.data?.find((scan) => scan.id === volume.data?.lead);
+  const lead = scans.data?.find((scan) => scan.id === leadId);
   if (!volume.data || !scans.data || !lead || !reading.data) {
     return <Waiting text={texts.common.loading} height="70vh" />;
   }
@@ -67,6 +67,22 @@ export function VolumeReading({ id, first, me }: { id: string; first: number; me
       me={me}
     />
   );
+}
+
+/**
+ * The B-scan that stands for the volume, by its id, with its reading. Once all are answered it may be another one: the
+ * one before stays until what is to be shown of the new one is here, so that nobody loses the page that they work on.
+ */
+function useLead(
+  volume: Volume | undefined,
+  areScansHere: boolean,
+): [string | null, ReturnType<typeof useReading>] {
+  const [shown, setShown] = useState<string | null>(null);
+  const named = volume?.lead ?? null;
+  const next = useReading(named);
+  const reading = useReading(shown ?? named);
+  if (named !== shown && next.data && (shown === null || areScansHere)) setShown(named);
+  return [shown ?? named, reading];
 }
 
 interface Props {

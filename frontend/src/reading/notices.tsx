@@ -8,7 +8,7 @@ import { texts } from "../texts";
 import type { Given } from "./OwnVerdict";
 
 /** Notifies that the verdict on a scan that is not open, which had been kept, was sent. */
-export function notifySent(scan: string, { at }: Given): void {
+export function notifySent({ scan, at }: Given): void {
   notify(scan, "teal", texts.reading.lateSent(formatTime(at), formatTime(new Date().toISOString())), 20_000);
 }
 

@@ -1,26 +1,26 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useEffectEvent, useMemo, useSyncExternalStore } from "react";
 
-import type { Problem } from "../api/problem";
 import { refreshReadings } from "../api/reviews";
 import type { PredictionSeen, Scan } from "../api/types";
 import { useResending } from "../sending/useResending";
 import { notifyRefused, notifySent } from "./notices";
-import { type Events, type Given, OwnVerdict, type VerdictState } from "./OwnVerdict";
+import { type Events, OwnVerdict, type VerdictState } from "./OwnVerdict";
 
-/** The code of the refusal when another B-scan stands for a volume by now. */
-const LEAD_MOVED = "lead_moved";
-
-/** A reader's own verdict on a scan, as it was kept in this browser; sent again whenever the server may be back. */
+/**
+ * A reader's own verdict on a scan, or on the volume for which it stands, as it was kept in this browser; sent again
+ * whenever the server may be back.
+ */
 export function useVerdict(user: string, scan: Scan): [OwnVerdict, VerdictState] {
   const queries = useQueryClient();
-  const { id } = scan;
-  const verdict = useMemo(() => new OwnVerdict(user, id, verdictEvents(queries, id)), [user, id, queries]);
-  const load = useEffectEvent(() => verdict.load(shownPrediction(scan)));
+  const id = scan.volume?.id ?? scan.id;
+  const verdict = useMemo(() => new OwnVerdict(user, id, verdictEvents(queries)), [user, id, queries]);
+  const load = useEffectEvent(() => verdict.load(scan.id, shownPrediction(scan)));
   useEffect(() => {
     void load();
     return () => verdict.stop();
   }, [verdict]);
+  useEffect(() => verdict.moveTo(scan.id), [verdict, scan.id]);
   useResending(verdict.flush);
   return [verdict, useSyncExternalStore(verdict.subscribe, verdict.snapshot)];
 }
@@ -33,17 +33,15 @@ export function shownPrediction(scan: Scan): PredictionSeen | null {
 }
 
 /** Reloads what depends on a verdict once it has reached the server, and notifies a user who has left the scan. */
-export function verdictEvents(queries: QueryClient, scan: string): Events {
-  const refresh = () => refreshReadings(queries, scan);
+export function verdictEvents(queries: QueryClient): Events {
   return {
-    onRecorded: (given: Given, { late, isOpen }) => {
-      refresh();
-      if (late && !isOpen) notifySent(scan, given);
+    onRecorded: (given, { late, isOpen }) => {
+      refreshReadings(queries, given.scan);
+      if (late && !isOpen) notifySent(given);
     },
-    onRefused: (problem: Problem, { isOpen }) => {
-      refresh();
-      // The form is then that of another B-scan.
-      if (!isOpen || problem.code === LEAD_MOVED) notifyRefused(scan, problem);
+    onRefused: (problem, { scan, isOpen }) => {
+      refreshReadings(queries, scan);
+      if (!isOpen) notifyRefused(scan, problem);
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Work of one user on one scan, kept in this browser until the server has it. */
+/** Work of one user on one scan or volume, kept in this browser until the server has it. */
 
 import { createStore, del, get, keys, set } from "idb-keyval";
 
@@ -22,7 +22,7 @@ export class LocalStore<Value> {
     await del(keyOf(user, scan), this.store);
   }
 
-  /** The scans on which this person has something here. */
+  /** The scans and volumes, by their ids, on which this person has something here. */
   async scans(user: string): Promise<string[]> {
     const prefix = keyOf(user, "");
     return (await keys<string>(this.store))

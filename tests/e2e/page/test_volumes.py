@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.e2e.page.browser import Clinic, Visit, violations
 from tests.e2e.page.conftest import Visitor
@@ -247,6 +247,39 @@ def test_from_a_volume_the_keys_lead_back_and_on_as_from_a_scan(enter: Visitor, 
             for leaf, place in (("Home", 1), ("End", 3)):
                 window.page.keyboard.press(leaf)
                 expect(window.page).to_have_url(re.compile(rf"bscan={place}\b"))
+
+
+def test_nobody_loses_work_when_another_b_scan_comes_to_stand_for_the_volume(
+    enter: Visitor, volume: dict[str, Any]
+) -> None:
+    window = enter("clara")
+    page = window.page
+    told = {"lead": volume["lead"], "complete": False}
+
+    def tell(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), **told})
+
+    page.route("**/api/v1/volumes/*/", tell)
+    read(window, volume, 3)
+    other = next(bscan["id"] for bscan in volume["bscans"] if bscan["id"] != volume["lead"])
+    details = page.get_by_test_id("details")
+    details.get_by_role("button", name="Change details").click()
+    details.get_by_label("Note").fill("half typed")
+    window.tool("polygon")
+    corners = ((0.2, 0.2), (0.4, 0.2), (0.3, 0.4))
+    for corner in corners:
+        page.mouse.click(*window.at(*corner))
+
+    with page.expect_response(f"**/scans/{other}/drawn/"):
+        told |= {"lead": other, "complete": True}
+
+    expect(details.get_by_label("Note")).to_have_value("half typed")
+    page.mouse.dblclick(*window.at(*corners[-1]))
+    expect(window.shapes("polygon")).to_have_count(1)
+    expect_place(window, 3)
+    page.keyboard.press("Delete")
+    window.wait_until_saved()
 
 
 def test_the_page_stays_when_the_volume_cannot_be_loaded_again(

@@ -95,6 +95,7 @@ export const reading = {
   notTaken: "Your verdict was not recorded.",
   lookAtScan: "Look at the scan",
   changedSince: "The model's answer has changed since you chose. Look again and choose again.",
+  movedSince: "What stands for the volume has changed since you chose. Look again and choose again.",
   givenElsewhere:
     "You have meanwhile given another verdict in another window or on another computer. This one was not sent. Compare the two, and give this one again if it is to count.",
   notGiven: "You have not given your verdict",
