@@ -24,7 +24,7 @@ function drawn(label: string, square: number | null, cubic: number | null): Draw
 }
 const NOTHING: DrawnOnScan = { measured: true, micrometres_between: null, missing: [], drawn: [] };
 
-test("volumes are compared in mm³, all else in mm², and nothing drawn is 0", () => {
+test("volumes are compared in mm³, all else in mm², and where the user drew nothing it is 0", () => {
   expect(drawnChanges(drawn("CNV", 0.2, 0.01), drawn("CNV", 0.3, 0.02), true)[0]).toMatchObject({
     unit: "cubic",
     left: 0.01,
@@ -35,6 +35,13 @@ test("volumes are compared in mm³, all else in mm², and nothing drawn is 0", (
     left: 0,
     right: 0.3,
   });
+});
+
+test("of another reader no growth is made up where a drawing may be hidden", () => {
+  const theirs = drawn("CNV", 0.3, null);
+  theirs.drawn[0]!.mine = false;
+  expect(drawnChanges(NOTHING, theirs, false)[0]).toMatchObject({ left: null, right: 0.3 });
+  expect(drawnChanges(theirs, NOTHING, false)[0]).toMatchObject({ left: 0.3, right: null });
 });
 
 test("labels stay apart, and what is not known stays unknown", () => {

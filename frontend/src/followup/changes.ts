@@ -24,7 +24,10 @@ export interface DrawnChange {
   reader: string;
   mine: boolean;
   unit: "cubic" | "square";
-  /** In mm³ or mm², 0 where nothing was drawn; null where it is not known. */
+  /**
+   * In mm³ or mm², 0 where the user drew nothing; null where it is not known. Of others it is not: what they drew may be
+   * hidden from the user.
+   */
   left: number | null;
   right: number | null;
 }
@@ -39,7 +42,7 @@ export function drawnChanges(left: DrawnOnScan, right: DrawnOnScan, areVolumes: 
   const unit = areVolumes ? "cubic" : "square";
   return [...new Set([...after.keys(), ...before.keys()])].map((key) => {
     const { label, creator_name, mine } = (after.get(key) ?? before.get(key))!;
-    const sizeOf = (each: Drawn | undefined) => (each === undefined ? 0 : sizeIn(unit, each));
+    const sizeOf = (each: Drawn | undefined) => (each ? sizeIn(unit, each) : mine ? 0 : null);
     return {
       key,
       label,

@@ -52,7 +52,7 @@ export const followUp = {
   drawnBy: (label: string, reader: string) => `${label}, ${reader}`,
   nothingDrawn: "On neither was anything drawn that you may see.",
   notComparable:
-    "No change where an area or a volume is not known on both sides: it takes the size of a pixel and, for volumes, the distance of {pictures}.",
+    "No change where an area or a volume is not known on both sides: it takes the size of a pixel and, for volumes, the distance of {pictures}; of other readers, a drawing on both that you may see.",
   bscan: "{Picture}",
   keys: "Page Up and Page Down, or the wheel, leaf; arrow keys move the picture; plus, minus and 0 zoom.",
 };
