@@ -4,19 +4,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Annotation } from "../api/types";
 import { answer, type Answer, refusal, serve, token } from "../testing/server";
+import { storage } from "../testing/storage";
 import { Drawing } from "./Drawing";
 import type { Geometry } from "./kinds";
 import { toSelector } from "./w3c";
 
-// The browser's storage, which the test environment does not have.
-const storage = vi.hoisted(() => new Map<string, unknown>());
-vi.mock("idb-keyval", () => ({
-  createStore: () => undefined,
-  get: async (key: string) => structuredClone(storage.get(key)),
-  set: async (key: string, value: unknown) => void storage.set(key, structuredClone(value)),
-  del: async (key: string) => void storage.delete(key),
-  keys: async () => [...storage.keys()],
-}));
+vi.mock("idb-keyval", () => import("../testing/storage"));
 
 const BOX: Geometry = { kind: "box", x: 1, y: 2, width: 30, height: 40 };
 const OWN = {

@@ -6,17 +6,10 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { PredictionSeen } from "../api/types";
 import { answer, refusal, type Request, serve, token } from "../testing/server";
+import { storage } from "../testing/storage";
 import { OwnVerdict, sendVerdicts } from "./OwnVerdict";
 
-// The browser's storage, which the test environment does not have.
-const storage = vi.hoisted(() => new Map<string, unknown>());
-vi.mock("idb-keyval", () => ({
-  createStore: () => undefined,
-  get: async (key: string) => structuredClone(storage.get(key)),
-  set: async (key: string, value: unknown) => void storage.set(key, structuredClone(value)),
-  del: async (key: string) => void storage.delete(key),
-  keys: async () => [...storage.keys()],
-}));
+vi.mock("idb-keyval", () => import("../testing/storage"));
 
 const SAID: PredictionSeen = { label: "CNV", model_version: "2.0.0", state: "answered" };
 const DISAGREES = { verdict: "disagree", label: "DME", comment: "fluid", about: SAID } as const;
