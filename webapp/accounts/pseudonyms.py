@@ -16,6 +16,16 @@ def pseudonym(kind: str, value: object) -> str:
     return f"{kind}-{digest.hexdigest()[:12]}"
 
 
+def patient_pseudonym(clinic: str, reference: str, volume_id: object) -> str:
+    """The pseudonym of whom a scan is of: a reference counts within its clinic, as two may give the same to different people.
+
+    Without a reference all B-scans of a volume are of one patient; "" for a scan by itself, whose patient is not known.
+    """
+    if reference:
+        return pseudonym("patient", f"{clinic}/{reference}")
+    return pseudonym("patient", f"volume {volume_id}") if volume_id else ""
+
+
 def shown_name(user: User, reader: User) -> str:
     """The user's name as the reader may know it: the full name and the account's, which is unique, or a pseudonym."""
     if reader.may(Ability.SEE_PATIENTS):

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from webapp.accounts.models import User
-from webapp.accounts.pseudonyms import pseudonym
+from webapp.accounts.pseudonyms import patient_pseudonym, pseudonym
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reviews.models import Review
 from webapp.reviews.reading import independence_of
@@ -61,7 +61,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Record:
-    """A scan with the readings that the user may know. `name` and `patient` are pseudonyms; "" without a reference."""
+    """A scan with the readings that the user may know. `name` and `patient` are pseudonyms (`patient_pseudonym`)."""
 
     name: str
     patient: str
@@ -163,8 +163,7 @@ def _record(
 ) -> Record:
     return Record(
         name=pseudonym("scan", scan.pk),
-        # Two clinics may give the same reference to different people.
-        patient=pseudonym("patient", f"{scan.clinic}/{scan.patient_ref}") if scan.patient_ref else "",
+        patient=patient_pseudonym(scan.clinic, scan.patient_ref, scan.volume_id),
         scan=scan,
         verdicts=tuple(
             Verdict(

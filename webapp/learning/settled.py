@@ -11,7 +11,7 @@ from typing import Any
 from bson import ObjectId
 from django.db.models import Q
 
-from webapp.accounts.pseudonyms import pseudonym
+from webapp.accounts.pseudonyms import patient_pseudonym, pseudonym
 from webapp.learning.rules import ExportRefused, Rules
 from webapp.reviews.models import Review
 from webapp.reviews.outcome import final_of, independent_labels, pairs_of
@@ -193,15 +193,9 @@ def _enough(reviews: Sequence[Review], independent: int, rules: Rules) -> bool:
 
 
 def patient_of(row: Mapping[str, Any]) -> str:
-    """The pseudonym of the scan's patient, as in exports: a reference counts within its clinic.
-
-    Without a reference all B-scans of a volume are of one patient, and a scan by itself is a patient's own.
-    """
-    if row["patient_ref"]:
-        return pseudonym("patient", f"{row['clinic']}/{row['patient_ref']}")
-    if row["volume_id"]:
-        return pseudonym("patient", f"volume {row['volume_id']}")
-    return pseudonym("patient", f"scan {row['pk']}")
+    """The pseudonym of the scan's patient, as in exports; without a reference a scan by itself is a patient's own."""
+    known = patient_pseudonym(row["clinic"], row["patient_ref"], row["volume_id"])
+    return known or pseudonym("patient", f"scan {row['pk']}")
 
 
 def still_settled(scans: Sequence[Settled], rules: Rules) -> set[ObjectId]:

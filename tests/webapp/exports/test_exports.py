@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from webapp.reviews import reading
 from webapp.scans import storage
 from webapp.scans.answered import PREDICTION_FIELDS
 from webapp.scans.models import Prediction, Scan
+from webapp.volumes.models import Volume
 
 EXPORTS = "/api/v1/exports/"
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}
@@ -283,6 +284,23 @@ def test_folders_carry_a_manifest_that_keeps_a_patient_on_one_side_of_a_split(
     assert all(patient.startswith("retinote:patient-") for patient in sides)
     assert [len(of_one) for of_one in sides.values()] == [1] * 6
     assert {row["eye"] for row in rows((folder / "manifest.csv").read_bytes())} == {"OS"}
+
+
+def test_b_scans_of_a_volume_without_a_reference_are_of_one_patient(
+    clinician: User, researcher: User, predicted: Predicted, api: Clients
+) -> None:
+    volume = Volume.objects.create(count=2)
+    of_volume = [predicted(clinician, "CNV") for _ in range(2)]
+    alone = predicted(clinician, "CNV")
+    Scan.objects.update(patient_ref="")
+    Scan.objects.filter(pk__in=[scan.pk for scan in of_volume]).update(volume=volume)
+    for scan in (*of_volume, alone):
+        reading.settle(scan, clinician, "CNV")
+
+    content = unpacked(exported(api, researcher, "folders", with_text=True))["manifest.csv"]
+
+    patients = Counter(row["patient_id"] for row in rows(content))
+    assert sorted(patients.values()) == [1, 2] and patients[""] == 1
 
 
 def test_labels_of_a_model_that_were_never_checked_write_no_formula_and_no_other_folder(
