@@ -116,6 +116,9 @@ class ReadingView(ScanReviewsView):
         scan, user, context = self.asked_scan(request, id)
         found = summary(scan, user)
         disclose_reviews(scan, user, found["reviews"])
+        settled = found["adjudication"]
+        if settled is not None and settled.adjudicator_id != user.pk:
+            disclose_readings(user, [scan.pk])
         if found["open"]:
             disclose_shapes(user, Annotation.objects.of_scan(scan, user))
         if found["heatmap"]:  # what the model looked at

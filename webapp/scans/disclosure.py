@@ -63,7 +63,11 @@ def disclose(user: User, scans: Collection[Scan]) -> None:
     That is the model's answer unless it is hidden, and others' agreement and the settled label where these are open.
     """
     disclose_answers(user, scans)
-    others = (scan.pk for scan in scans if scan.is_open_to(user) and set(scan.readers) - {str(user.pk)})
+    others = (
+        scan.pk
+        for scan in scans
+        if scan.is_open_to(user) and (set(scan.readers) - {str(user.pk)} or scan.settled_label)
+    )
     disclose_readings(user, others)
 
 

@@ -68,6 +68,10 @@ SHOWING: dict[str, Callable[[APIClient, Scan], Any]] = {
 }
 
 
+# What the one reader of a scan is shown there is that reader's own alone.
+UNSETTLED = ("the verdicts", "the shapes", "a shape")
+
+
 @pytest.mark.parametrize("way", SHOWING)
 def test_a_verdict_after_an_unsure_one_and_a_look_at_others_is_not_independent(
     scan: Scan, colleague: User, api: Clients, way: str
@@ -112,6 +116,16 @@ def test_who_reads_alone_may_change_a_verdict(clinician: User, predicted: Predic
     give_verdict(client, scan, verdict="unsure")
     client.get(f"/api/v1/scans/{scan.pk}/reading/")
     assert give_verdict(client, scan, label="DME")["independent"] is True
+
+
+@pytest.mark.parametrize("way", SHOWING)
+def test_a_verdict_after_a_look_at_what_was_settled_is_not_independent(
+    scan: Scan, clinician: User, administrator: User, api: Clients, way: str
+) -> None:
+    reading.settle(scan, administrator, "CNV")
+    client = api(clinician)
+    assert SHOWING[way](client, scan).status_code == 200
+    assert give_verdict(client, scan, label="CNV")["independent"] is (way in UNSETTLED)
 
 
 def test_who_gives_in_after_a_look_ends_no_dispute(scan: Scan, colleague: User, api: Clients) -> None:
