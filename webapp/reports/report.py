@@ -25,7 +25,7 @@ from webapp.reviews.reading import independence_of
 from webapp.reviews.summary import summary
 from webapp.scans import storage
 from webapp.scans.details import DETAILS, ENTERED
-from webapp.scans.disclosure import disclose
+from webapp.scans.disclosure import disclose, disclose_answers
 from webapp.scans.final import FinalReading, final_reading
 from webapp.scans.findings import FoundKind, kinds, kinds_found, names_looked_for
 from webapp.scans.models import Scan
@@ -136,7 +136,7 @@ def _facts(scan: Scan, user: User) -> list[tuple[str, str]]:
         ("Eye in the en-face image", _eye_in_picture(scan)),
         ("Size", f"{scan.width} × {scan.height} pixels"),
         ("Pixel", scale),
-        (capitalised(profile.picture), _in_volume(scan)),
+        (capitalised(profile.picture), _in_volume(scan, user)),
         ("Device", shown("device", scan.device or "", user)),
         ("Model", f"{scan.model_name} {scan.model_version}".strip()),
         ("Calibrated here by", scan.calibration or ""),
@@ -157,17 +157,19 @@ def _contradicts(scan: Scan) -> bool:
     return bool(scan.eye and scan.eye_in_file and scan.eye != scan.eye_in_file)
 
 
-def _in_volume(scan: Scan) -> str:
+def _in_volume(scan: Scan, user: User) -> str:
     """Which picture of its volume the report is of, and how far the model has answered all of them.
 
-    "" for a scan by itself.
+    "" for a scan by itself. That the user was told of the others' answers is noted, unless one of them is hidden.
     """
     if scan.volume is None:
         return ""
     place = f"{scan.place + 1} of {scan.volume.count} of a volume"
-    if scan.answer_hidden:
+    together = list(scan.together().defer("regions", "findings", "nearest"))
+    if any(each.hides_answer_from(user) for each in together):
         return place
-    states = Counter(scan.together().values_list("state", flat=True))
+    disclose_answers(user, together)
+    states = Counter(each.state for each in together)
     said = [f"{states[state]} {state.label.lower()}" for state in State if states[state]]
     return f"{place}: {', '.join(said)}" if said else place
 

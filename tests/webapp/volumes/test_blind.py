@@ -11,11 +11,12 @@ from rest_framework.test import APIClient
 
 from imaging.dicom.origin import Origin, Source
 from tests.webapp.conftest import Clients
+from tests.webapp.report_text import report_text
 from tests.webapp.volumes.conftest import answer, volume_of
 from webapp.accounts.models import User
 from webapp.origins.models import DicomOrigin
 from webapp.reviews.models import Review
-from webapp.scans.models import Disclosure, Scan
+from webapp.scans.models import Disclosure, Scan, Status
 from webapp.volumes import leads
 
 Stored = Callable[..., list[Scan]]
@@ -72,6 +73,22 @@ def test_nothing_depends_on_the_answers(
     assert [path for path in before if before[path] != after[path]] == []
     told = client.get(f"/api/v1/volumes/{volume_of(scans).pk}/").json()
     assert (told["answer_hidden"], told["answer"], told["lead"]) == (True, None, str(scans[2].pk))
+
+
+def test_the_report_of_a_bscan_without_an_answer_tells_nothing_of_the_others(
+    stored: Stored, blind: User, colleague: User, api: Clients
+) -> None:
+    scans = stored(colleague, [1, 1, 1, 1, 1])
+    Scan.objects.filter(pk=scans[0].pk).update(status=Status.FAILED, label="", state="")
+    Disclosure.objects.all().delete()
+
+    assert "answered" not in report_text(api, blind, scans[0])
+    User.objects.filter(pk=blind.pk).update(reads_blind=False)
+    assert "4 answered" in report_text(api, User.objects.get(pk=blind.pk), scans[0])
+
+    # Who was told how far the others are answered no longer reads blind.
+    given = api(blind).post(f"/api/v1/scans/{scans[2].pk}/review/", {"label": "NORMAL"})
+    assert (given.status_code, given.json()["blind"]) == (201, False)
 
 
 def test_a_blind_verdict_on_the_middle_is_one_on_the_volume(
