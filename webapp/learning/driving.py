@@ -61,10 +61,19 @@ def drive(run: LearningRun, say: Say = lambda line: None) -> LearningRun:
         runs.end(run, RunState.STOPPED)
         raise
     except (StepFailed, OperationsError, OSError) as error:
-        driver.note_failure(str(error))
-        runs.end(run, RunState.FAILED, problem=str(error))
+        _end_failed(driver, run, str(error))
     driver.track(ended=True)
     return run
+
+
+def _end_failed(driver: Driver, run: LearningRun, problem: str) -> None:
+    """Note that a step has failed; a run that somebody has stopped meanwhile is stopped all the same."""
+    try:
+        driver.note_failure(problem)
+    except Stopped:
+        runs.end(run, RunState.STOPPED)
+    else:
+        runs.end(run, RunState.FAILED, problem=problem)
 
 
 class Driver:

@@ -17,7 +17,10 @@ log = logging.getLogger(__name__)
 def look() -> str:
     """Take up the run that waits or was interrupted, or begin one that is due; returns how it ended."""
     champion.tell()
-    run = runs.open_run() or triggers.ask_if_due()
+    run = runs.open_run()
+    if run is not None and runs.end_abandoned(run):
+        return f"{run.name}: {run.state}"
+    run = run or triggers.ask_if_due()
     if run is None or not (run.state == RunState.WAITING or run.is_silent):
         return ""
     if not runs.take_up(run):

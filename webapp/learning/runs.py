@@ -82,7 +82,7 @@ def ask(
 def resume(by: User | None = None) -> LearningRun:
     """Go on with the newest run that was interrupted, stopped or has failed. Raises RunRefused."""
     run = open_run()
-    if run is not None:
+    if run is not None and not end_abandoned(run):
         if run.state == RunState.WAITING or run.is_silent:
             return run
         raise RunRefused(_busy(run))
@@ -117,9 +117,7 @@ def stop(by: User | None = None) -> LearningRun:
 def take_up(run: LearningRun) -> bool:
     """Take the run up in this process; False if another one was quicker, or it is no longer waiting."""
     long_ago = clock.now() - timedelta(seconds=SILENT_S)
-    silent = Q(state__in=[RunState.RUNNING, RunState.STOPPING]) & (
-        Q(heard_at__lt=long_ago) | Q(heard_at=None)
-    )
+    silent = Q(state=RunState.RUNNING) & (Q(heard_at__lt=long_ago) | Q(heard_at=None))
     taken = LearningRun.objects.filter(
         Q(pk=run.pk, is_open=True) & (Q(state=RunState.WAITING) | silent)
     ).update(state=RunState.RUNNING, worker=this_process(), heard_at=clock.now(), problem="")
@@ -128,6 +126,23 @@ def take_up(run: LearningRun) -> bool:
         run.started_at = clock.now()
         run.save(update_fields=["started_at"])
     return bool(taken)
+
+
+def end_abandoned(run: LearningRun) -> bool:
+    """End a run that was to stop, with a record, if its process has ended without a word; returns whether it has."""
+    if run.state != RunState.STOPPING or not run.is_silent:
+        return False
+
+    def write() -> None:
+        ended = LearningRun.objects.filter(pk=run.pk, state=RunState.STOPPING, heard_at=run.heard_at).update(
+            state=RunState.STOPPED, is_open=False, ended_at=clock.now()
+        )
+        if ended:
+            record(Action.LEARNING_END, acting(), KIND, object_id=run.pk, asked=f"{RunState.STOPPED}")
+
+    all_or_nothing(write)
+    run.refresh_from_db()
+    return not run.is_open
 
 
 def go_on(run: LearningRun, **facts: Any) -> bool:

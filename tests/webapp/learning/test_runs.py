@@ -13,8 +13,9 @@ from tests.webapp.audit.conftest import NewRecords
 from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.core import clock
-from webapp.learning import runs, triggers
+from webapp.learning import driving, runs, triggers
 from webapp.learning.at_work import at_work
+from webapp.learning.looking import look
 from webapp.learning.run_document import SILENT_S, LearningRun, RunState
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +103,42 @@ def test_a_stop_reaches_the_process_at_work_and_the_run_can_be_gone_on_with(new_
         Action.LEARNING_RESUME,
         Action.LEARNING_STOP,
     ]
+
+
+def test_a_run_whose_process_ended_before_it_could_stop_stays_stopped(new_records: NewRecords) -> None:
+    run = runs.ask()
+    assert runs.take_up(run)
+    runs.stop()
+    silence(run)
+    assert not runs.take_up(run)
+    assert look() == f"{run.name}: stopped"
+    run.refresh_from_db()
+    assert (run.state, run.is_open) == (RunState.STOPPED, False)
+    actions = [record.action for record in new_records()]
+    assert actions == [Action.LEARNING_START, Action.LEARNING_STOP, Action.LEARNING_END]
+
+
+def test_a_run_whose_process_ended_before_it_could_stop_can_be_gone_on_with() -> None:
+    run = runs.ask()
+    assert runs.take_up(run)
+    runs.stop()
+    silence(run)
+    assert runs.resume() == run
+    assert runs.take_up(run)
+
+
+def test_a_step_that_fails_while_the_run_is_being_stopped_leaves_it_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(driver: driving.Driver) -> None:
+        driver._step = "export"
+        runs.stop()
+        raise driving.StepFailed("The disk is full.")
+
+    monkeypatch.setattr(driving.Driver, "all", fail)
+    run = runs.ask()
+    assert runs.take_up(run)
+    assert driving.drive(run).state == RunState.STOPPED
 
 
 def test_what_cannot_be_run_is_refused_with_a_sentence() -> None:
