@@ -200,5 +200,5 @@ def error_answer(error: CodedError) -> ErrorAnswer:
 
 
 def as_json(answer: Any) -> bytes:
-    """Compact JSON. Raises ValueError for values that JSON can't hold."""
+    """Compact JSON. Raises TypeError for values that JSON can't hold."""
     return orjson.dumps(answer)

@@ -72,6 +72,17 @@ def _instance(given: Any) -> dict[str, Any]:
     return members | {"image": image}
 
 
+def _is_id(value: Any) -> bool:
+    """Whether a value can be sent back as an id: a text without halves of surrogate pairs, or none."""
+    if not isinstance(value, str):
+        return value is None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _v2(members: dict[str, Any]) -> Wrapping:
     inputs, request_id = members.pop("inputs"), members.pop("id", None)
     members.pop("outputs", None)  # which outputs are asked for; there is just one
@@ -79,14 +90,10 @@ def _v2(members: dict[str, Any]) -> Wrapping:
         inputs[0] if isinstance(inputs, list) and len(inputs) == 1 and isinstance(inputs[0], Mapping) else {}
     )
     data = tensor.get("data")
-    if (
-        tensor.get("datatype") != "BYTES"
-        or not isinstance(data, list)
-        or not isinstance(request_id, str | None)
-    ):
+    if tensor.get("datatype") != "BYTES" or not isinstance(data, list) or not _is_id(request_id):
         raise InvalidJson(
             'The JSON key inputs must be one tensor of base64 texts: {"inputs": [{"name": "image", "shape": [1], '
-            '"datatype": "BYTES", "data": ["base64"]}]}; an id is a text.'
+            '"datatype": "BYTES", "data": ["base64"]}]}; an id is a text of whole Unicode characters.'
         )
     for holder in (members.pop("parameters", None), tensor.get("parameters")):
         if isinstance(holder, Mapping):

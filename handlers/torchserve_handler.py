@@ -43,6 +43,7 @@ SEQUENCE_HEADERS = "ts_request_sequence_"
 ONE_BUNDLE = (
     "Others wait, so requests of several images are answered one after the other. Try again in some seconds."
 )
+FAILED = "The model server failed on this request; its log says why."
 READ_BYTES = 64 * 2**10
 """Bytes that TorchServe reads from a worker at once."""
 Entry = Request | Bundle | CodedError | ModelCard
@@ -99,24 +100,16 @@ class ImageHandler:
         for index, (row, item) in enumerate(zip(data, read, strict=True)):
             images = item.items if isinstance(item, Bundle) else (item,)
             outcomes = [next(predicted) if isinstance(image, Request) else image for image in images]
-            for outcome in outcomes:
+            answer, error = self._written(item, outcomes, is_for_management=not row)
+            answers.append(answer)
+            for outcome in outcomes if error is None or error in outcomes else [error]:
                 if not isinstance(outcome, ModelCard):
                     measured += measurements(outcome, self._predictor.card.version)
-            status, code = 200, "ok"
-            error = outcomes[0]
-            if isinstance(error, CodedError) and all(isinstance(each, CodedError) for each in outcomes):
-                status, code = error.status, error.code
+            status, code = (error.status, error.code) if error else (200, "ok")
+            if error:
                 context.set_response_status(code=status, phrase=code, idx=index)
-                if isinstance(error, Busy):
-                    context.set_response_header(index, "Retry-After", str(error.retry_after_s))
-                answers.append(as_json(_as_answer(error)))
-            elif isinstance(item, Bundle):
-                several = map(_as_answer, outcomes)
-                answers.append(as_json(item.wrap(list(several), self._predictor.card)))
-            elif isinstance(item, ModelCard) and not row:  # not for callers, who read it as a card
-                answers.append(as_json(item.to_dict() | self._engine()))
-            else:
-                answers.append(as_json(_as_answer(outcomes[0])))
+            if isinstance(error, Busy):
+                context.set_response_header(index, "Retry-After", str(error.retry_after_s))
             context.set_response_content_type(index, JSON)
             if _over_http(headers[index]):
                 context.set_response_header(index, VERSION_HEADER, self._predictor.card.version)
@@ -135,6 +128,26 @@ class ImageHandler:
         # TorchServe writes a line of output for each measurement; callers need not wait for that.
         self._metrics_thread.submit(self._record, measured)
         return _send_large(answers, headers, context)
+
+    def _written(
+        self, item: Entry, outcomes: Sequence[Outcome | ModelCard], is_for_management: bool
+    ) -> tuple[bytes, CodedError | None]:
+        """The answer to a batch entry, as JSON, and its error if it is nothing else."""
+        assert self._predictor is not None
+        first, error = outcomes[0], None
+        if isinstance(first, CodedError) and all(isinstance(each, CodedError) for each in outcomes):
+            error = first
+        try:
+            if isinstance(item, Bundle) and error is None:
+                return as_json(item.wrap([_as_answer(each) for each in outcomes], self._predictor.card)), None
+            if isinstance(item, ModelCard) and is_for_management:  # not for callers, who read it as a card
+                return as_json(item.to_dict() | self._engine()), None
+            return as_json(_as_answer(first)), error
+        except Exception:
+            # An error that leaves the handler would be the answer to the whole batch.
+            logger.exception("one answer of a batch could not be written")
+            error = UnexpectedError(FAILED)
+            return as_json(_as_answer(error)), error
 
     def _engine(self) -> dict[str, Any]:
         """What the description for TorchServe's management has beside the card: the engine of this worker."""
@@ -158,7 +171,7 @@ class ImageHandler:
             return error
         except Exception:
             logger.exception("one request of a batch could not be read")
-            return UnexpectedError("The model server failed on this request; its log says why.")
+            return UnexpectedError(FAILED)
 
 
 def _in_turn(entries: Sequence[Entry]) -> list[Entry]:

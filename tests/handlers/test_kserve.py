@@ -96,8 +96,9 @@ def test_version_2_brings_images_as_one_tensor() -> None:
         {"inputs": [tensor(ONE) | {"data": ONE}]},
         {"inputs": [tensor()]},
         {"inputs": [tensor(ONE)], "id": 7},
+        {"inputs": [tensor(ONE)], "id": "\ud800"},
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_a_body_that_is_neither_is_refused(body: dict[str, Any]) -> None:
     with pytest.raises(InvalidJson):

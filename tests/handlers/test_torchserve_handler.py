@@ -14,6 +14,7 @@ import pytest
 from ts.context import Context, RequestProcessor
 
 from handlers.card import ModelCard
+from handlers.request import Bundle
 from handlers.torchserve_handler import ImageHandler
 from tests.images import encoded, png_bytes
 from tests.models import make_model
@@ -171,12 +172,17 @@ def test_a_caller_asks_for_the_card_with_a_header_and_no_image(handler: ImageHan
     assert [answer["error"]["code"] for answer in answers[2:]] == ["empty_image", "empty_image"]
 
 
+SCAN = base64.b64encode(png_bytes()).decode()
 UNREADABLE = {
     "deep": bytearray(b"[" * 100_000),
     "half a letter": {"image": "aGk=", "label": "\ud800"},
     "half a letter as a name": {"image": "aGk=", "\ud800": 1},
     "half a letter as a switch": {"image": "aGk=", "explain": "\ud800"},
     "half a letter as an image": {"image": "\ud800"},
+    "half a letter as an id": {
+        "id": "\ud800",
+        "inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [SCAN]}],
+    },
 }
 
 
@@ -189,6 +195,27 @@ def test_what_cannot_be_read_fails_alone(handler: ImageHandler, kind: str) -> No
     assert context.get_response_status(0)[0] == 400
     assert set(answers[0]) == {"error"}
     assert "prediction" in answers[1]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["\ud800", {1}, None], ids=["half a letter", "no value of JSON", "no answer"]
+)
+def test_an_answer_that_cannot_be_written_fails_alone(
+    handler: ImageHandler, monkeypatch: pytest.MonkeyPatch, wrong: Any
+) -> None:
+    def wrap(*_: Any) -> dict[str, Any]:
+        if wrong is None:
+            raise RuntimeError("this answer can't be composed")
+        return {"predictions": [wrong]}
+
+    monkeypatch.setattr(Bundle, "wrap", wrap)
+    rows: list[dict[str, Any]] = [{"body": {"instances": [SCAN]}}, {"body": bytearray(png_bytes())}]
+
+    answers, context = handle(handler, rows, [PREDICT, PREDICT])
+
+    assert (answers[0]["error"]["code"], answers[0]["error"]["status"]) == ("internal_error", 500)
+    assert "prediction" in answers[1]
+    assert [context.get_response_status(index)[0] for index in (0, 1)] == [500, 200]
 
 
 def test_an_answer_to_grpc_says_that_it_is_the_last(handler: ImageHandler) -> None:
