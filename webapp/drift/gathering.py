@@ -14,6 +14,7 @@ from django.db.models import Count, Max, Q
 from webapp.core import clock, modalities
 from webapp.drift.models import DriftStream
 from webapp.drift.samples import FIELDS, Value, values_of
+from webapp.mongodb import lookups  # noqa: F401 # is_missing
 from webapp.scans.models import Scan, ScanQuerySet, Status
 
 LOOK_BACK = timedelta(days=30)
@@ -80,13 +81,17 @@ def new_scans(stream: DriftStream) -> Iterator[NewScan]:
     seen = Q(timestamp__gt=stream.seen_until)
     if stream.seen_last:
         seen |= Q(timestamp=stream.seen_until, pk__gt=ObjectId(stream.seen_last))
-    own = _answered().filter(seen, timestamp__lte=clock.now(), clinic=stream.clinic)
-    own = own.filter(weights_sha256=stream.weights_sha256)
-    # In documents of earlier versions these fields may be missing, which no filter by "" finds.
-    wanted = (stream.device, stream.calibration)
-    names = ("pk", "timestamp", "patient_ref", "device", "calibration", *FIELDS)
+    # All of the key is in the query: MOST_READ scans of others that were left over would hide the stream's own for good.
+    key = (_holds(name, getattr(stream, name)) for name in KEY)
+    own = _answered().filter(seen, *key, timestamp__lte=clock.now())
+    names = ("pk", "timestamp", "patient_ref", *FIELDS)
     rows = own.order_by("timestamp", "pk").values_list(*names)[:MOST_READ]
     for values in rows.iterator(chunk_size=500):
         row: dict[str, Any] = dict(zip(names, values, strict=True))
-        if (row["device"] or "", row["calibration"] or "") == wanted:
-            yield NewScan(row["pk"], row["timestamp"], row["patient_ref"] or "", values_of(row))
+        yield NewScan(row["pk"], row["timestamp"], row["patient_ref"] or "", values_of(row))
+
+
+def _holds(name: str, value: str) -> Q:
+    """That a field has the value. An empty one may be missing in documents of earlier versions."""
+    found = Q(**{name: value})
+    return found if value else found | Q(**{f"{name}__is_missing": True})

@@ -9,6 +9,7 @@ from django_mongodb_backend.query_utils import process_lhs
 
 
 @models.BooleanField.register_lookup
+@models.CharField.register_lookup
 @models.IntegerField.register_lookup
 class IsMissing(models.Lookup[Any]):
     """`field__is_missing=True`: the field is null, or missing as in documents of earlier versions.

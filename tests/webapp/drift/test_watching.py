@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from handlers.card import ModelCard
-from tests.webapp.audit.conftest import NewRecords
+from tests.webapp.audit.conftest import NewRecords, collection
 from tests.webapp.drift.conftest import APART, Answered, stream
 from webapp.audit.models import Action
 from webapp.core import clock
-from webapp.drift import telling, watching
+from webapp.drift import gathering, telling, watching
 from webapp.drift.models import Against, DriftAlarm, DriftStream
 from webapp.drift.signals import drifted
 from webapp.drift.sizes import BLOCK, EARLIER
@@ -22,6 +22,7 @@ from webapp.drift.telling import NO_HOME, state_of
 from webapp.inference.model_server import ModelUnavailable
 from webapp.inference.torchserve import TorchServeClient
 from webapp.learning.run_document import LearningRun
+from webapp.scans.models import Scan
 
 
 def state() -> str:
@@ -121,6 +122,35 @@ def test_each_clinic_device_version_and_calibration_is_watched_by_itself(answere
     assert watch() == 0, "nothing has changed within any of them"
     assert DriftStream.objects.count() == 5
     assert {one.has_home for one in DriftStream.objects.filter(weights_sha256="ab" * 32)} == {False}
+
+
+@pytest.mark.parametrize("few", [{"device": "Topcon Maestro"}, {"calibration": "2026-11-28-1"}], ids=str)
+def test_few_scans_among_many_of_others_are_watched(
+    answered: Answered, monkeypatch: pytest.MonkeyPatch, few: dict[str, str]
+) -> None:
+    monkeypatch.setattr(gathering, "MOST_READ", 60)
+    answered(
+        60, patient_ref="P-0"
+    )  # too few patients for a comparison, whose scans stay before all later ones
+    answered(BLOCK, stranger=0.9, **few)
+
+    assert watch() == 1
+
+    assert DriftStream.objects.get(**few).tests == 1
+
+
+@pytest.mark.parametrize("name", ["clinic", "device", "calibration"])
+def test_scans_of_earlier_versions_without_a_field_are_watched_with_those_where_it_is_empty(
+    answered: Answered, name: str
+) -> None:
+    answered(BLOCK - 10, stranger=0.9, **{name: ""})
+    collection(Scan).update_many({}, {"$unset": {name: ""}})
+    answered(10, stranger=0.9, **{name: ""})
+    answered(BLOCK - 1, **{name: "of another stream"})
+
+    assert watch() == 1
+
+    assert DriftStream.objects.get(**{name: ""}).tests == 1
 
 
 @pytest.mark.parametrize("kept", ["reference", "statistics"])
