@@ -68,6 +68,11 @@ class FindingsFacts:
                     raise ValueError(f"{where}: {kind} is not among the kinds of this model")
         return self
 
+    def contradicts(self, label: str, found: Collection[str]) -> bool:
+        """Whether one of the kinds that were found contradicts a label, by `excluded`."""
+        excluded = self.excluded.get(label, ())
+        return any(kind in excluded for kind in found)
+
     def check_labels(self, labels: Collection[str]) -> None:
         """Raise ValueError, naming the field, for a label that is not one of `labels`."""
         check_known(self.excluded, "findings.excluded", labels)

@@ -129,7 +129,8 @@ def answer(
     contradicted = None
     if card.findings and facts.findings:
         # Findings count even if the caller doesn't ask for them, as an option must not change the answer.
-        contradicted = findings_map.contradicts(card.findings, first, facts.findings["regions"])
+        found = {region["finding"] for region in facts.findings["regions"]}
+        contradicted = card.findings.contradicts(first, found)
     composed = Answer(
         model=model_facts(card),
         prediction=Prediction(label=first, confidence=probabilities[first]),

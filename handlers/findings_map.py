@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection
 
 import cv2
 import numpy as np
@@ -57,12 +56,6 @@ def findings(
         map=base64.b64encode(encode_png(marks)).decode(),
         regions=regions[:MOST_REGIONS],
     )
-
-
-def contradicts(facts: FindingsFacts, label: str, regions: Collection[FindingRegion]) -> bool:
-    """Whether a finding contradicts a label, by the card's `excluded`."""
-    excluded = facts.excluded.get(label, ())
-    return any(region["finding"] in excluded for region in regions)
 
 
 def _in_pixels(stats: npt.NDArray[np.int32], shape: tuple[int, ...], width: int, height: int) -> list[int]:

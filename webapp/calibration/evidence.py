@@ -55,6 +55,7 @@ FIELDS = (
     "probabilities",
     "familiarity",
     "quality",
+    "findings",
     "calibration",
     "weights_sha256",
     "final_reading",
@@ -67,13 +68,17 @@ class CalibrationRefused(Exception):
 
 @dataclass(frozen=True)
 class Verified:
-    """A scan whose label is verified. `probabilities` (0 to 1, by label) are those at the card's temperature."""
+    """A scan whose label is verified. `probabilities` (0 to 1, by label) are those at the card's temperature.
+
+    `found` are the kinds of findings on it; None for models without a map of findings.
+    """
 
     patient: tuple[str, str]
     label: str
     probabilities: dict[str, float]
     familiarity: float | None
     acceptable: bool | None
+    found: frozenset[str] | None
     picture: copies.Signature
 
 
@@ -114,6 +119,7 @@ class Evidence:
                 [np.nan if scan.familiarity is None else scan.familiarity for scan in self.taken]
             ),
             acceptable=tuple(scan.acceptable for scan in self.taken),
+            found=tuple(scan.found for scan in self.taken),
         )
 
     def sentences(self) -> list[str]:
@@ -211,8 +217,13 @@ def _verified(
         probabilities=probabilities,
         familiarity=row["familiarity"],
         acceptable=(row["quality"] or {}).get("acceptable"),
+        found=_kinds_found(row["findings"]),
         picture=picture,
     )
+
+
+def _kinds_found(findings: Mapping[str, Any] | None) -> frozenset[str] | None:
+    return None if findings is None else frozenset(region["finding"] for region in findings["regions"])
 
 
 def _patient(clinic: str, reference: str, key: ObjectId) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from handlers.answering import ANSWERED, STATES, judge
+from handlers.answering import ANSWERED, STATES, Situation, decide, judge
 from webapp.calibration.fitting import fit
 from webapp.calibration.sample import SMALLEST, Numbers, Sample, Terms
 
@@ -99,8 +99,14 @@ def _answers(sample: Sample, card: Terms, terms: Terms) -> _Answers:
     for row in rows:
         by_label = dict(zip(sample.labels, map(float, probabilities[row]), strict=True))
         label = sample.labels[first[row]]
+        contradicted = terms.contradicted(label, sample.found[row])
+        acceptable = sample.acceptable[row]
         if terms.least is None or terms.known_from is None:
-            states.append(ANSWERED)  # without statistics a model answers everything
+            # Without statistics a model answers everything that no finding contradicts.
+            situation = Situation(
+                [label], label, by_label[label], None, acceptable, terms.groups, contradicted
+            )
+            states.append(decide(situation, terms.rules).state if contradicted else ANSWERED)
             continue
         familiarity = sample.familiarity[row]
         labels, decision = judge(
@@ -108,9 +114,10 @@ def _answers(sample: Sample, card: Terms, terms: Terms) -> _Answers:
             label,
             least=terms.least,
             known=None if np.isnan(familiarity) else bool(familiarity >= terms.known_from),
-            acceptable=sample.acceptable[row],
+            acceptable=acceptable,
             groups=terms.groups,
             rules=terms.rules,
+            contradicted=contradicted,
         )
         sets.append(labels)
         states.append(decision.state)

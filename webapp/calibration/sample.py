@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
 
 from handlers.answering import Rule
 from handlers.card import ModelCard
+from handlers.card_findings import FindingsFacts
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -26,7 +28,8 @@ class Sample:
 
     `probabilities` (scans, labels) are at the card's temperature; `truth` holds the columns of the true labels;
     `patients` are numbers, equal for scans of one patient; `familiarity` is 0 to 1, NaN where it is not known;
-    `acceptable` says whether the picture is fit to be judged, None where that is not known.
+    `acceptable` says whether the picture is fit to be judged, None where that is not known; `found` holds the kinds of
+    findings that the model found, None where it has not looked for any.
     """
 
     labels: tuple[str, ...]
@@ -35,6 +38,7 @@ class Sample:
     patients: Numbers
     familiarity: Floats
     acceptable: tuple[bool | None, ...]
+    found: tuple[frozenset[str] | None, ...]
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -47,9 +51,8 @@ class Sample:
             truth=self.truth[chosen],
             patients=self.patients[chosen],
             familiarity=self.familiarity[chosen],
-            acceptable=tuple(
-                value for value, is_chosen in zip(self.acceptable, chosen, strict=True) if is_chosen
-            ),
+            acceptable=tuple(compress(self.acceptable, chosen)),
+            found=tuple(compress(self.found, chosen)),
         )
 
     def at(self, softening: float) -> Floats:
@@ -73,6 +76,7 @@ class Terms:
     coverage: float
     groups: Mapping[str, Sequence[str]]
     rules: tuple[Rule, ...]
+    findings: FindingsFacts | None = None
 
     @classmethod
     def of_card(cls, card: ModelCard) -> Terms:
@@ -85,7 +89,14 @@ class Terms:
             coverage=statistics.sets.coverage if statistics else COVERAGE,
             groups=card.groups,
             rules=card.rules,
+            findings=card.findings,
         )
+
+    def contradicted(self, label: str, found: Collection[str] | None) -> bool | None:
+        """Whether the kinds that were found contradict a label; None where none were looked for."""
+        if self.findings is None or found is None:
+            return None
+        return self.findings.contradicts(label, found)
 
     def with_profile(self, temperature: float, known_from: float | None, least: Mapping[str, float]) -> Terms:
         """These terms with a profile's in their place. A model without statistics still has no sets."""

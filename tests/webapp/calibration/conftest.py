@@ -13,6 +13,7 @@ import pytest
 from django.core.management import call_command
 
 from handlers.card import ModelCard
+from handlers.card_findings import FindingsFacts
 from tests.images import encoded
 from tests.models import give_statistics, make_model
 from tests.webapp.audit.conftest import new_records
@@ -56,6 +57,18 @@ def command(*options: str) -> str:
     out = io.StringIO()
     call_command("calibrate", *options, stdout=out)
     return out.getvalue()
+
+
+def excluding(label: str) -> FindingsFacts:
+    """What a card says about a map of findings that finds fluid, which contradicts the label."""
+    return FindingsFacts(
+        sha256="0" * 64,
+        kinds=("fluid_within",),
+        temperature=1.0,
+        thresholds={"fluid_within": 0.5},
+        least_share=0.0,
+        excluded={label: ("fluid_within",)},
+    )
 
 
 Verified = Callable[..., list[Scan]]

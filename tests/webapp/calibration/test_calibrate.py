@@ -19,7 +19,7 @@ from handlers.predictor import Predictor
 from handlers.request import Options, Request
 from tests.images import png_bytes
 from tests.webapp.audit.conftest import NewRecords, actions_of
-from tests.webapp.calibration.conftest import Verified, command
+from tests.webapp.calibration.conftest import Verified, command, excluding
 from tests.webapp.conftest import Clients, signed_in
 from webapp.accounts.models import User
 from webapp.audit.objects import is_as_recorded
@@ -80,6 +80,29 @@ def test_fifty_verified_scans_become_a_profile_and_undo_takes_it_back(
     assert is_as_recorded(made) and made.undone_at
     with pytest.raises(CommandError, match="there is nothing to take back"):
         command("--undo")
+
+
+def test_before_is_as_the_scans_were_answered_where_findings_contradict(
+    verified: Verified, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_map = replace(card, findings=excluding("NORMAL"))
+    monkeypatch.setattr(TorchServeClient, "card", lambda _: with_map)
+    fluid = {
+        "kinds": ["fluid_within"],
+        "regions": [{"finding": "fluid_within", "box": [0, 0, 4, 4], "share": 0.1}],
+    }
+    nothing = {"kinds": ["fluid_within"], "regions": []}
+    scans = verified(30, familiarity=0.9, findings=fluid) + verified(30, familiarity=0.9, findings=nothing)
+
+    proposed = profiles.propose()
+
+    contradicted = sum(scan.label == "NORMAL" for scan in scans[:30])
+    assert contradicted > 3
+    assert proposed.before.states["answered"] == pytest.approx(1 - contradicted / 60, abs=1e-4)
+    assert proposed.before.states["undecided"] == pytest.approx(contradicted / 60, abs=1e-4)
+    answered = [scan for scan in scans if scan.label != "NORMAL" or scan.findings == nothing]
+    right = sum(scan.final_reading["labels"] == [scan.label] for scan in answered)
+    assert proposed.before.right_of_answered == pytest.approx(right / len(answered), abs=1e-4)
 
 
 def test_undo_brings_back_the_profile_before(folder: Path, verified: Verified, card: ModelCard) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.webapp.calibration.conftest import excluding
 from webapp.calibration.fitting import (
     LEAST_KNOWN,
     SOFTENINGS,
@@ -46,6 +47,7 @@ def drawn(scans: int, seed: int = 0, too_sure: float = 1.0, labels: int = 4, per
         patients=np.arange(scans) // per_patient,
         familiarity=noise.uniform(size=scans),
         acceptable=(True,) * scans,
+        found=(None,) * scans,
     )
 
 
@@ -139,6 +141,28 @@ def test_a_model_without_statistics_gets_a_temperature_alone() -> None:
 
     assert (fitted.known_from, fitted.least, fitted.by) == (None, {}, {})
     assert (after.coverage, after.set_size, after.states["answered"]) == (None, None, 1.0)
+
+
+@pytest.mark.parametrize(
+    "card", [CARD, replace(CARD, known_from=None, least=None)], ids=["statistics", "none"]
+)
+def test_answers_that_findings_contradict_do_not_count_as_answered(card: Terms) -> None:
+    said = drawn(200)
+    sure = replace(said, probabilities=np.eye(4)[np.arange(200) % 4], familiarity=np.full(200, 0.5))
+    fluid = replace(sure, truth=np.full(200, 1), found=(frozenset({"fluid_within"}),) * 200)
+    with_map = replace(card, findings=excluding("NORMAL"))
+
+    found = measure(fluid, with_map, with_map)
+
+    assert found.states == {"answered": 0.75, "undecided": 0.25, "not_answered": 0.0}, "NORMAL is not"
+    assert found.right_of_answered == pytest.approx(1 / 3, abs=1e-4)
+    assert cross_validate(fluid, with_map).states["answered"] <= 0.75
+    for plain, terms in (
+        (sure, with_map),
+        (fluid, card),
+        (replace(sure, found=(frozenset(),) * 200), with_map),
+    ):
+        assert measure(plain, terms, terms).states["answered"] == 1
 
 
 def test_no_patient_is_on_both_sides_and_each_label_on_all() -> None:
