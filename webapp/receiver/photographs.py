@@ -1,4 +1,4 @@
-"""Photographs of the retina, and which volumes of their study are read with them."""
+"""En-face photographs, and which volumes of their study are read with them."""
 
 from __future__ import annotations
 
