@@ -8,10 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from imaging.bundled_dicom import Instance, check_one_series, enface_of, in_order, instance_of
+from imaging.bundled_dicom import (
+    Instance,
+    check_one_series,
+    enface_of,
+    in_order,
+    instance_of,
+    is_of_image,
+    unread_instance,
+)
 from imaging.dicom.groups import FrameFacts, referred_by, spacing_of
 from imaging.dicom.origin import joined
-from imaging.dicom.volume import check_orientation, pattern_of_frames
+from imaging.dicom.volume import check_kind, check_orientation, first_elements, pattern_of_frames
 from imaging.dicom_identity import Identity
 from imaging.errors import ImageError, ImageTooComplex, UnsupportedImage
 from imaging.given import NOTHING, Given
@@ -22,6 +30,7 @@ from imaging.reading import Examined, Format
 from imaging.volume import MAX_BSCANS, ExaminedVolume, check_count
 
 ZIP_TYPE, ZIP_NAME = "application/zip", "ZIP"
+DICOM_NAME = "DICOM"
 PROCESSOR_S = 10
 """Processor time for looking at all files together; a thousand pictures take one second."""
 MAX_OTHERS = 64
@@ -35,6 +44,7 @@ MAX_TEXT_BYTES = 2**20
 _WORDS = re.compile(r"[a-z]+")
 _DIGITS = re.compile(r"([0-9]+)")
 MAX_QUOTED = 64
+NO_BSCAN = "There is no B-scan among the files."
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,10 @@ def _fit(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Look:
-    """What a file turned out to be: `known` its format, with what is known of the picture, or why it can't be read."""
+    """What a file turned out to be: `known` its format, with what is known of the picture, or why it can't be read.
+
+    A DICOM file that can't be read may say its place among others nevertheless.
+    """
 
     part: Part
     known: Format
@@ -90,15 +103,16 @@ def examined(parts: Sequence[Part], given: Given = NOTHING) -> ExaminedVolume:
         raise UnsupportedImage(f"There are {len(exports)} exports. Send each, which is one volume, alone.")
     if exports:
         return _export(exports[0], looks)
-    volumes = [look for look in looks if look.is_volume]
+    volumes = [look for look in looks if look.is_volume and not look.fault]
     pictures = [look for look in looks if not look.is_volume]
     if len(volumes) > 1:
         raise UnsupportedImage(f"There are {len(volumes)} volumes. Send each as a file of its own.")
     if volumes:
         return _volume_with_enface(volumes[0], pictures, _given_of(volumes[0].part, parts, given))
     if not pictures:
-        raise UnsupportedImage("There is no B-scan among the files.")
-    if all(look.instance for look in pictures):
+        raise UnsupportedImage(next((look.fault for look in looks), NO_BSCAN))
+    is_dicom = all(look.known.name == DICOM_NAME for look in pictures)
+    if is_dicom and any(look.instance and not look.fault for look in pictures):
         return _series(pictures)
     return _pictures(pictures)
 
@@ -120,18 +134,35 @@ def _looked_at(parts: Sequence[Part]) -> tuple[list[_Look], list[Export]]:
         if heidelberg_xml.is_export(content):
             exports.append(heidelberg_xml.export_of(content))
         elif volume is not None and volume.name != ZIP_NAME:
-            found.append(_Look(part, volume, is_volume=True))
-        elif known is not None:
-            found.append(_looked_at_picture(part, known, content))
+            found.append(_Look(part, volume, is_volume=True, fault=_of_other_frames(volume, content)))
+        elif known is not None and (look := _looked_at_picture(part, known, content)):
+            found.append(look)
     return found, exports
 
 
-def _looked_at_picture(part: Part, known: Format, content: bytes) -> _Look:
+def _of_other_frames(volume: Format, content: bytes) -> str:
+    """Why a file's frames are no B-scans; "" where they may be."""
+    try:
+        if volume.name == DICOM_NAME:
+            check_kind(first_elements(content))
+    except UnsupportedImage as error:
+        return error.message
+    except ImageError:  # whoever looks at the volume is told
+        return ""
+    return ""
+
+
+def _looked_at_picture(part: Part, known: Format, content: bytes) -> _Look | None:
+    """None for a file of DICOM that is of no picture, such as a report."""
     try:
         picture = known.examine(content)
         instance = None if picture.dicom_header is None else instance_of(picture.dicom_header)
     except ImageError as error:
-        return _Look(part, known, fault=f"{part.title} can't be read: {error.message}")
+        is_dicom = known.name == DICOM_NAME
+        if is_dicom and not is_of_image(content):
+            return None
+        fault = f"{part.title} can't be read: {error.message}"
+        return _Look(part, known, instance=unread_instance(content) if is_dicom else None, fault=fault)
     return _Look(
         part,
         known,
@@ -155,7 +186,7 @@ def _volume_with_enface(volume: _Look, pictures: Sequence[_Look], given: Given) 
     """A volume, with what of the pictures beside it is its en-face image."""
     assert volume.known.volumes is not None
     found = volume.known.volumes.look(volume.part.read(), volume.known, given)
-    photographs = [look for look in pictures if look.instance is not None and look.instance.is_enface]
+    photographs = _photographs(pictures)
     chosen = enface_of(
         [look.instance for look in photographs if look.instance], found.enface_uid, found.identity
     )
@@ -171,22 +202,34 @@ def _volume_with_enface(volume: _Look, pictures: Sequence[_Look], given: Given) 
     )
 
 
+def _photographs(pictures: Sequence[_Look]) -> list[_Look]:
+    """What of DICOM shows the retina from the front, and can be read."""
+    return [look for look in pictures if look.instance and look.instance.is_enface and not look.fault]
+
+
 def _series(pictures: Sequence[_Look]) -> ExaminedVolume:
     """DICOM files of one frame each, by their numbers."""
-    bscans = [look for look in pictures if look.instance and not look.instance.is_enface]
-    photographs = [look for look in pictures if look.instance and look.instance.is_enface]
+    bscans = [look for look in pictures if look.instance is None or look.instance.is_bscan]
+    photographs = _photographs(pictures)
     if not bscans:
-        raise UnsupportedImage("There are photographs of the retina, and no B-scan among the files.")
-    instances = [look.instance for look in bscans if look.instance]
-    check_one_series(instances)
-    order = in_order(instances)
-    facts = [FrameFacts() if place is None else instances[place].facts for place in order]
+        raise UnsupportedImage(
+            "There are photographs of the retina, and no B-scan among the files." if photographs else NO_BSCAN
+        )
+    unread = {place for place, look in enumerate(bscans) if look.fault}
+    if len(unread) == len(bscans):
+        raise ImageError(bscans[0].fault)
+    instances = [look.instance for look in bscans]
+    check_one_series([instance for instance in instances if instance])
+    order = in_order(instances, unread)
+    there = [None if place is None else instances[place] for place in order]
+    facts = [FrameFacts() if instance is None else instance.facts for instance in there]
     check_orientation(facts)
-    there = [instances[place] for place in order if place is not None]
-    identity = _common([instance.identity for instance in there])
+    whole = [None if place in unread else instance for place, instance in zip(order, there, strict=True)]
+    identity = _common([instance.identity for instance in whole if instance])
     refers_to = referred_by(facts)
     chosen = enface_of([look.instance for look in photographs if look.instance], refers_to, identity)
-    number = min((instance.number for instance in there if instance.number is not None), default=0)
+    numbers = [instance.number for instance in there if instance and instance.number is not None]
+    number = min(numbers, default=0)
     found = _made(
         [None if place is None else bscans[place] for place in order],
         [f"The series has no instance {number + place}." for place in range(len(order))],
@@ -194,11 +237,11 @@ def _series(pictures: Sequence[_Look]) -> ExaminedVolume:
     )
     return replace(
         found,
-        spacing=spacing_of([instance.facts for instance in there]),
+        spacing=spacing_of([instance.facts for instance in there if instance]),
         places=tuple(frame.place for frame in facts),
         pattern=pattern_of_frames(facts),
         identity=identity,
-        origin=joined([None if place is None else instances[place].origin for place in order]),
+        origin=joined([None if instance is None else instance.origin for instance in whole]),
         enface_uid=refers_to,
     )
 

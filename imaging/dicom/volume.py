@@ -44,9 +44,10 @@ NO_BSCANS = {
     uid.SegmentationStorage: "regions that somebody has marked",
 }
 """What the frames of other kinds of files show."""
-FRAMES = Tag("NumberOfFrames")
+COLUMNS = Tag("Columns")
+GROUP_OF_DIRECTORY = 0x0004
 FIRST_BYTES = 2**20
-"""Of a file, within which its number of frames is looked for."""
+"""Of a file, within which its number of frames and its size are looked for."""
 OFFSETS = "ExtendedOffsetTable"
 MAX_OFFSET_BYTES = 8 * MAX_BSCANS
 SCRAMBLED_BY = "zeiss"
@@ -56,13 +57,19 @@ MAX_COUNT = 2**31
 def frame_count(content: bytes) -> int:
     """How many frames a file says it has, 1 where it doesn't say it. Raises ImageError.
 
-    Nothing behind that number is read.
+    Nothing behind its size is read.
     """
+    return whole(first_elements(content), "NumberOfFrames", most=MAX_COUNT) or 1
+
+
+def first_elements(content: bytes) -> Any:
+    """The elements of a file up to its size in pixels, of a directory (DICOMDIR) none. Raises ImageError."""
     try:
-        data = read_partial(
-            LimitedReads(inflated(content, FIRST_BYTES)), stop_when=lambda tag, *_: tag > FRAMES, force=True
+        return read_partial(
+            LimitedReads(inflated(content, FIRST_BYTES)),
+            stop_when=lambda tag, *_: tag > COLUMNS or tag.group == GROUP_OF_DIRECTORY,
+            force=True,
         )
-        return whole(data, "NumberOfFrames", most=MAX_COUNT) or 1
     except ImageError:
         raise
     except Exception as error:  # pydicom raises all kinds on damaged data.
