@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 from imaging.bundled_dicom import (
     Instance,
@@ -336,7 +337,7 @@ def _common(identities: Sequence[Identity]) -> Identity:
 
 def _is_named_enface(name: str) -> bool:
     words = _WORDS.findall(name.rpartition(".")[0].lower())
-    return any(word in ENFACE_WORDS for word in (*words, " ".join(words)))
+    return any(word in ENFACE_WORDS for word in (*words, *map(" ".join, pairwise(words))))
 
 
 def _natural(part: Part) -> list[tuple[int, int, str]]:

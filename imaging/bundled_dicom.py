@@ -140,12 +140,13 @@ def _number(instance: Instance | None) -> int | None:
 def enface_of(candidates: Sequence[Instance], refers_to: str, whose: Identity) -> int | None:
     """Which of the candidates is the B-scans' en-face image: the one that they refer to, else the only one; or None.
 
-    `whose` says the patient of the B-scans: another one's image is none of theirs.
+    `whose` says the patient and the eye of the B-scans: another one's image is none of theirs.
     """
     theirs = [
         place
         for place, candidate in enumerate(candidates)
         if (candidate.identity.patient, candidate.identity.issuer) == (whose.patient, whose.issuer)
         and (not refers_to or candidate.instance == refers_to)
+        and (not whose.eye or candidate.identity.eye in ("", whose.eye))
     ]
     return theirs[0] if len(theirs) == 1 else None

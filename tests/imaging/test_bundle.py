@@ -112,7 +112,18 @@ def test_a_photograph_that_lines_are_not_on_is_not() -> None:
     assert not examine_volume(zipped(series() | {"photo": written(photo)})).has_enface
 
 
-@pytest.mark.parametrize("name", ["en-face.png", "SLO_1.tif", "left fundus.png", "IR.png", "B_NIR.png"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "en-face.png",
+        "OD en-face.png",
+        "Smith_En_Face 2.png",
+        "SLO_1.tif",
+        "left fundus.png",
+        "IR.png",
+        "B_NIR.png",
+    ],
+)
 def test_a_picture_that_is_named_so_is_the_enface_image(name: str) -> None:
     with examine_volume(zipped(PNGS | {name: encoded(FRONT)})) as volume:
         enface = volume.enface()

@@ -188,3 +188,28 @@ def test_a_deflated_bscan_of_a_series_is_a_gap_at_its_number() -> None:
     volume = examine_volume(zipped(series() | {"IM7": written(data)}))
     assert list(volume.gaps) == [2] and "Deflated" in volume.gaps[2]
     assert volume.names == ("IM9", "IM8", "IM7", "IM6", "IM5")
+
+
+def photograph(eye: str) -> bytes:
+    """A photograph that says of which eye it is."""
+    data = localizer(FRONT)
+    data.ImageLaterality = eye
+    return written(data)
+
+
+LINES_ON_NOTHING = item(OphthalmicFrameLocationSequence=[item(ReferenceCoordinates=[1.0, 5.0, 1.0, 90.0])])
+
+
+@pytest.mark.parametrize("kind", ["volume", "series"])
+@pytest.mark.parametrize(("eye", "is_theirs"), [("R", True), ("L", False), ("", True)])
+def test_the_other_eyes_photograph_is_not_the_enface_image(kind: str, eye: str, is_theirs: bool) -> None:
+    elements = {"ImageLaterality": "R", "PerFrameFunctionalGroupsSequence": [LINES_ON_NOTHING]}
+    files = {"volume": {"a.dcm": opt(GREY, **elements)}, "series": series(**elements)}[kind]
+    volume = examine_volume(zipped(files | {"photo.dcm": photograph(eye)}))
+    assert (volume.identity.eye, volume.has_enface) == ("OD", is_theirs)
+
+
+def test_of_the_photographs_of_both_eyes_that_of_the_volumes_eye_is_the_enface_image() -> None:
+    volume = opt(GREY, ImageLaterality="R", PerFrameFunctionalGroupsSequence=[LINES_ON_NOTHING])
+    others = {"left.dcm": photograph("L"), "right.dcm": photograph("R")}
+    assert examine_volume(zipped({"a.dcm": volume} | others)).has_enface
