@@ -46,7 +46,7 @@ def deep_grey(image: Image.Image, ends: Ends | None = None) -> npt.NDArray[np.ui
 
     Black and white are those that the file declares. Otherwise integers without a negative value are narrowed by
     `pixels.bits_used`, and other values are stretched from darkest to brightest.
-    `ends` are values of other pictures that are to be shown alike.
+    `ends` are the least and the greatest value of other pictures that are to be shown alike, which say it then instead.
     """
     black, white = _black_and_white(image, ends)
     grey = np.zeros((image.height, image.width), np.uint8)
@@ -57,16 +57,22 @@ def deep_grey(image: Image.Image, ends: Ends | None = None) -> npt.NDArray[np.ui
     return grey
 
 
-def _black_and_white(image: Image.Image, ends: Ends | None) -> tuple[float, float]:
-    """The values that are shown black and white."""
-    darkest, brightest = (np.inf, -np.inf) if ends is None else (float(ends[0]), float(ends[1]))
+def deep_ends(image: Image.Image) -> Ends | None:
+    """The least and the greatest finite value of signed grey, or grey of 32 bits or more; None without any."""
+    found = []
     for rows in few_rows(image.height, image.width):
         values = _strip(image, rows)
         finite = values[np.isfinite(values)]
-        if finite.size:
-            darkest, brightest = min(darkest, float(finite.min())), max(brightest, float(finite.max()))
-    if darkest > brightest:  # not one finite value
+        found += [finite.min(), finite.max()] if finite.size else []
+    return np.array([min(found), max(found)]) if found else None
+
+
+def _black_and_white(image: Image.Image, ends: Ends | None) -> tuple[float, float]:
+    """The values that are shown black and white."""
+    ends = deep_ends(image) if ends is None else ends
+    if ends is None:  # not one finite value
         return 0, 1
+    darkest, brightest = float(ends[0]), float(ends[1])
     smallest, largest = (
         _tag_numbers(image, tag) for tag in (tiff_tags.SMIN_SAMPLE_VALUE, tiff_tags.SMAX_SAMPLE_VALUE)
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
-from imaging.depth import SIGNED, deep_grey, white_of
+from imaging.depth import SIGNED, deep_ends, deep_grey, white_of
 from imaging.errors import UnsupportedImage
 from imaging.pixels import Deep, Ends, Rgb, grey_of, grey_to_rgb, strips, to_8_bit
 from imaging.structure import tiff_tags
@@ -49,7 +49,7 @@ TURNED: dict[int, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
 def upright_rgb(image: Image.Image, content: bytes, ends: Ends | None = None) -> Rgb:
     """The pixels of a loaded image as a viewer shows them, uint8 (height, width, 3), transparency on black.
 
-    Deep grey has the same black and white as in others with those `ends` (`ends_of`).
+    Deep grey has the same black and white as in others with those `ends` (`ends_of`), and what lies beyond is clipped.
     The image is closed, which frees Pillow's copy. Raises UnsupportedImage for kinds that Pillow reads wrongly.
     """
     pixels, turn = _to_rgb(image, content, ends), TURNED.get(_orientation(image))
@@ -59,11 +59,12 @@ def upright_rgb(image: Image.Image, content: bytes, ends: Ends | None = None) ->
 
 def ends_of(image: Image.Image) -> Ends | None:
     """The least and the greatest value of a loaded image of deep grey; None for others."""
-    if image.mode not in (*SIXTEEN_BIT_GREY, *DEEP_GREY):
+    if image.mode in DEEP_GREY:
+        return deep_ends(image)
+    if image.mode not in SIXTEEN_BIT_GREY:
         return None
     values = np.asarray(image)
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    return np.array([finite.min(), finite.max()]) if finite.size else None
+    return np.array([values.min(), values.max()])
 
 
 def upright_values(image: Image.Image, content: bytes, ends: Ends | None) -> Deep | None:
@@ -73,7 +74,7 @@ def upright_values(image: Image.Image, content: bytes, ends: Ends | None) -> Dee
     """
     if image.mode in SIXTEEN_BIT_GREY and not image.has_transparency_data:
         values = np.asarray(image).astype(np.uint16)
-        greatest = int(values.max() if ends is None else max(values.max(), ends[1]))
+        greatest = int(values.max() if ends is None else ends[1])
         white = float(white_of(image, content, greatest))
         black_and_white = (white, 0.0) if _zero_is_white(image) else (0.0, white)
         return Deep(
@@ -162,14 +163,13 @@ def _is_signed_16_bit(image: Image.Image) -> bool:
 
 def _narrow_grey(image: Image.Image, content: bytes, ends: Ends | None) -> npt.NDArray[np.uint8]:
     values = np.asarray(image)
-    least, greatest = (
-        (values.min(), values.max())
-        if ends is None
-        else (min(values.min(), ends[0]), max(values.max(), ends[1]))
-    )
+    least, greatest = (values.min(), values.max()) if ends is None else ends
     if least < 0:
         return deep_grey(image, ends)
-    grey = to_8_bit(values.astype(np.uint16, copy=False), white_of(image, content, int(greatest)))
+    white = white_of(image, content, int(greatest))
+    grey = np.empty(values.shape, np.uint8)
+    for rows in strips(len(values)):
+        grey[rows] = to_8_bit(values[rows].clip(0, white).astype(np.uint16, copy=False), white)
     if image.format == "PNG" and isinstance(transparent := image.info.get("transparency"), int):
         for rows in strips(len(grey)):
             grey[rows][values[rows] == transparent] = 0

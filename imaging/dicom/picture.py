@@ -32,7 +32,8 @@ def pixels(data: Any, layout: Layout, ends: Ends | None = None) -> Rgb:
     Grey values go through the file's own modality and VOI tables or window, wherever it keeps them. Without these,
     unsigned values are narrowed by the bits that count, or by `pixels.bits_used` if the file leaves that open; signed
     integers and floats are stretched from darkest to brightest. Of colour the upper 8 of the bits that count are kept.
-    `ends` are words of other pictures that are to be shown alike: `ends_of` for each of them.
+    `ends` are words of other pictures that are to be shown alike, `ends_of` for each of them: they alone say then what is
+    black and white, and what lies beyond is.
     Raises UnsupportedImage, TruncatedImage, ImageTooComplex or ImageError.
     """
     with np.errstate(all="ignore"):
@@ -62,10 +63,10 @@ def deep(data: Any, layout: Layout, ends: Ends | None = None) -> Deep | None:
         return None
     with np.errstate(all="ignore"):
         stored, _ = words(data, layout)
-        used = _with(ends, _used(stored, _padding(data, layout, stored.dtype)))
-        to_values, bits = values_of(layout, used.min(), used.max())
-        values = to_values(used)
-        shown = to_grey(data, values, _as_stored(layout, bits, values))
+        used = _used(stored, _padding(data, layout, stored.dtype))
+        to_values, values, (alike, bits) = _valued(layout, ends, used)
+        as_stored = _as_stored(layout, bits, alike)
+        shown = to_grey(data, values, as_stored)
         if _is_small(stored):
             found = to_values(stored)
             least, step = -float(1 << layout.stored - 1) if layout.is_signed else 0.0, 1.0
@@ -73,8 +74,9 @@ def deep(data: Any, layout: Layout, ends: Ends | None = None) -> Deep | None:
             is_in_order = bool((np.diff(there_may_be) > 0).all())
             black, white = shown.ends(there_may_be if is_in_order else np.unique(there_may_be))
         else:
-            least, step = float(values.min()), (float(np.ptp(values)) or 1.0) / DEEPEST
-            black, white = shown.ends(np.linspace(values.min(), values.max(), DEEPEST + 1))
+            spread = alike if shown.stage is as_stored else values
+            least, step = float(spread.min()), (float(np.ptp(spread)) or 1.0) / DEEPEST
+            black, white = shown.ends(np.linspace(spread.min(), spread.max(), DEEPEST + 1))
             found = np.empty(stored.shape, np.float64)
             for rows in few_rows(*stored.shape):
                 found[rows] = np.rint((to_values(stored[rows]) - least) / step)
@@ -90,10 +92,8 @@ def deep(data: Any, layout: Layout, ends: Ends | None = None) -> Deep | None:
 
 def _grey(stored: Plane, data: Any, layout: Layout, ends: Ends | None) -> npt.NDArray[np.uint8]:
     padding = _padding(data, layout, stored.dtype)
-    used = _with(ends, _used(stored, padding))
-    to_values, bits = values_of(layout, used.min(), used.max())
-    values = to_values(used)
-    shown = to_grey(data, values, _as_stored(layout, bits, values))
+    to_values, values, (alike, bits) = _valued(layout, ends, _used(stored, padding))
+    shown = to_grey(data, values, _as_stored(layout, bits, alike))
     inverted = layout.photometric == INVERTED
 
     def show(some: Numbers) -> npt.NDArray[np.uint8]:
@@ -106,9 +106,8 @@ def _grey(stored: Plane, data: Any, layout: Layout, ends: Ends | None) -> npt.ND
 def _by_palette(stored: Plane, data: Any, layout: Layout, ends: Ends | None) -> Rgb:
     if layout.is_float or stored.dtype.itemsize > TABLE_BYTES:
         raise UnsupportedImage("DICOM files with a palette are read when their values have 8 or 16 bits.")
-    used = _with(ends, _used(stored))
-    to_values, _ = values_of(layout, used.min(), used.max())
-    least = float(to_values(used).min())
+    to_values, values, _ = _valued(layout, ends, _used(stored))
+    least = float(values.min())
     colours = first(data, lambda place: palette(place, least))
     if colours is None:
         raise ImageError("The DICOM file's palette is missing, or has not as many colours as it says.")
@@ -123,12 +122,11 @@ def _colour(stored: Numbers, photometric: str, layout: Layout, ends: Ends | None
     if photometric not in (RGB, YBR, YBR_422) or layout.is_float:
         raise UnsupportedImage(f"DICOM files with {photometric} colours of this kind are not read.")
     planes = [stored[:, :, channel] for channel in range(3)]
-    used = _with(ends, *(_used(plane) for plane in planes))
-    to_values, possible_bits = values_of(layout, used.min(), used.max())
-    values = to_values(used)
+    used = np.concatenate([_used(plane) for plane in planes])
+    to_values, values, (alike, possible_bits) = _valued(layout, ends, used)
     if values.min() < 0:
         raise UnsupportedImage("The DICOM file's colours have values below zero.")
-    bits = _bits(layout, possible_bits, int(values.max()))
+    bits = _bits(layout, possible_bits, int(alike.max()))
     made = np.empty(stored.shape, np.uint8)
     for channel, plane in enumerate(planes):
         made[:, :, channel] = _mapped(plane, lambda some: _upper_8_bits(to_values(some), bits))
@@ -196,8 +194,22 @@ def _used(stored: Plane, padding: tuple[float, float] | None = None) -> Numbers:
     return used if used.size else np.zeros(1, stored.dtype)
 
 
-def _with(ends: Ends | None, *used: Numbers) -> Numbers:
-    return np.concatenate(used if ends is None else [*used, ends])
+def _valued(
+    layout: Layout, ends: Ends | None, used: Numbers
+) -> tuple[Callable[[Numbers], Numbers], Numbers, tuple[Numbers, int]]:
+    """A function from words to values; the values that there are; and those that say what is black and white, with their bits.
+
+    The last are those of the `ends`. Where these are words of another type, or their unused bits are set, they don't tell
+    which values are the least and the greatest, and all that there are say it.
+    """
+    there = used if ends is None else np.concatenate([used, ends])
+    to_values, bits = values_of(layout, there.min(), there.max())
+    values = to_values(there)
+    if ends is None or ends.dtype != used.dtype:
+        return to_values, values, (values, bits)
+    of_ends, bits_of_ends = values_of(layout, ends.min(), ends.max())
+    are_plain = np.array_equal(of_ends(ends), ends)
+    return to_values, values, (ends, bits_of_ends) if are_plain else (values, bits)
 
 
 def _sample(strip: Plane, padding: tuple[float, float] | None) -> Numbers:
