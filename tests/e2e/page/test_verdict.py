@@ -67,6 +67,7 @@ def test_scans_are_read_one_after_the_other_by_keys_alone(enter: Visitor, clinic
     keyboard.press("d")
     expect(verdict_panel(window).get_by_label("Right label")).to_be_focused()
     keyboard.press("ArrowDown")
+    expect(window.page.locator("[data-combobox-selected]")).to_be_visible()
     keyboard.press("Enter")
     keyboard.press("Tab")
     keyboard.type("no fluid")
