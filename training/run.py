@@ -115,8 +115,9 @@ def run(job: Job) -> ModelCard | None:
             else None
         )
     training = Training(network, job.recipe, data.labels, spec, batches, validation, accelerator)
-    if accelerator.is_main_process:
-        _make_room(job)
+    if accelerator.is_main_process and job.overwrite:  # only now, when nothing stops the training any more
+        (job.out / export.CARD_NAME).unlink(missing_ok=True)
+        checkpoint.remove(job.out)
     accelerator.wait_for_everyone()
     log = TrainingLog(job.out, data.labels) if accelerator.is_main_process else None
     fitted = training.run(job.out, checkpoint.plan(job.recipe, [*data.labelled, *data.outliers]), log)
@@ -205,7 +206,8 @@ def _read_scans(job: Job) -> list[Scan]:
 
 
 def _refuse_to_replace(job: Job) -> None:
-    """Raise DataError when the folder to write to holds a model or a training that must not be lost."""
+    """Make the folder to write to; raises DataError when it holds a model or a training that must not be lost."""
+    job.out.mkdir(parents=True, exist_ok=True)
     if job.overwrite:
         return
     if (job.out / checkpoint.CHECKPOINT_NAME).exists() and not job.resume:
@@ -214,14 +216,6 @@ def _refuse_to_replace(job: Job) -> None:
         )
     if (job.out / export.CARD_NAME).exists():
         raise DataError(f"{job.out} holds a model already; choose another --out or add --overwrite")
-
-
-def _make_room(job: Job) -> None:
-    """Make the folder to write to; what is to be replaced goes only now, when nothing stops the training any more."""
-    job.out.mkdir(parents=True, exist_ok=True)
-    if job.overwrite:
-        (job.out / export.CARD_NAME).unlink(missing_ok=True)
-        (job.out / checkpoint.CHECKPOINT_NAME).unlink(missing_ok=True)
 
 
 def _check_leaks(job: Job, scans: Sequence[Scan], warn: Callable[[str], None]) -> list[str]:

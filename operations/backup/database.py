@@ -46,7 +46,8 @@ def shared(data: DataFolder) -> Iterator[AnyDatabase]:
 def exclusive(data: DataFolder, models_data: DataFolder | None = None) -> Iterator[AnyDatabase]:
     """The database of a stopped stack, which can't start meanwhile. Raises BackupError if one runs on the folder.
 
-    So it does if a model server runs on `models_data`, where that has a folder of its own. Other containers hold no lock on the folder: whoever stops them sees to it that none writes.
+    So it does if a model server runs on `models_data`, where that has a folder of its own. Other containers hold no lock
+    on the folder: whoever stops them sees to it that none writes.
     """
     if _stack_runs(data):
         raise BackupError(

@@ -44,8 +44,8 @@ def restore_backup(
 ) -> Restored:
     """Restore an archive. Present data are replaced only if `replace` is true.
 
-    `models_data` is the data folder of the model server, where it has one of its own. All sign-ins end. Accounts that were deactivated and keys that were revoked after the backup stay so, if the present
-    database knows of it. Raises BackupError, whose text says whether anything was changed.
+    `models_data` is the data folder of the model server, where it has one of its own. All sign-ins end. Accounts that were
+    deactivated and keys that were revoked after the backup stay so, if the present database knows of it. Raises BackupError, whose text says whether anything was changed.
     """
     make_private(data.path)
     if not replace:

@@ -42,7 +42,10 @@ def answer_stored(folder: Path, stored: Path, answers: Path) -> None:
 def _answer(
     predictor: Predictor, scans: Sequence[Mapping[str, str]], written: TextIO, is_last: bool = False
 ) -> list[Mapping[str, str]]:
-    """Answer some scans and write what was answered; returns those that have to be answered alone, unless this is the last try."""
+    """Answer some scans and write what was answered; returns those that have to be answered alone.
+
+    At the last try there are none: what still can't be answered counts as refused.
+    """
     found = [(scan, content) for scan in scans if (content := _read(scan["image"]))]
     outcomes = predictor.answer([Request(content, options=OPTIONS) for _, content in found])
     alone = []

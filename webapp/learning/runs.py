@@ -132,16 +132,7 @@ def end_abandoned(run: LearningRun) -> bool:
     """End a run that was to stop, with a record, if its process has ended without a word; returns whether it has."""
     if run.state != RunState.STOPPING or not run.is_silent:
         return False
-
-    def write() -> None:
-        ended = LearningRun.objects.filter(pk=run.pk, state=RunState.STOPPING, heard_at=run.heard_at).update(
-            state=RunState.STOPPED, is_open=False, ended_at=clock.now()
-        )
-        if ended:
-            record(Action.LEARNING_END, acting(), KIND, object_id=run.pk, asked=f"{RunState.STOPPED}")
-
-    all_or_nothing(write)
-    run.refresh_from_db()
+    _end(run, Q(state=RunState.STOPPING, heard_at=run.heard_at), RunState.STOPPED)
     return not run.is_open
 
 
@@ -157,9 +148,14 @@ def go_on(run: LearningRun, **facts: Any) -> bool:
 
 def end(run: LearningRun, state: RunState, **facts: Any) -> None:
     """Note how the run ended, with a record; nothing if another process has it."""
+    _end(run, Q(worker=this_process(), is_open=True), state, **facts)
+
+
+def _end(run: LearningRun, still: Q, state: RunState, **facts: Any) -> None:
+    """Note, if the run is `still` as it was, that it has ended in this state, with a record."""
 
     def write() -> None:
-        ended = LearningRun.objects.filter(pk=run.pk, worker=this_process(), is_open=True).update(
+        ended = LearningRun.objects.filter(still, pk=run.pk).update(
             state=state, is_open=False, ended_at=clock.now(), **facts
         )
         if ended:
