@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from bson import ObjectId
 
 from handlers.card import ModelCard
 from handlers.local_calibration import rescaled
@@ -51,6 +50,7 @@ FIELDS = (
     "pk",
     "clinic",
     "patient_ref",
+    "volume_id",
     "image_name",
     "probabilities",
     "familiarity",
@@ -212,7 +212,7 @@ def _verified(
     except (FileNotFoundError, ValueError):
         return NO_PICTURE
     return Verified(
-        patient=_patient(row["clinic"], row["patient_ref"], row["pk"]),
+        patient=_patient(row),
         label=final.label,
         probabilities=probabilities,
         familiarity=row["familiarity"],
@@ -226,9 +226,14 @@ def _kinds_found(findings: Mapping[str, Any] | None) -> frozenset[str] | None:
     return None if findings is None else frozenset(region["finding"] for region in findings["regions"])
 
 
-def _patient(clinic: str, reference: str, key: ObjectId) -> tuple[str, str]:
-    """A key of the scan's patient: a reference counts within its clinic; without one each scan is a patient's own."""
-    return (clinic, reference) if reference else ("", str(key))
+def _patient(row: Mapping[str, Any]) -> tuple[str, str]:
+    """A key of the scan's patient: a reference counts within its clinic.
+
+    Without one all B-scans of a volume are of one patient, and a scan by itself is a patient's own.
+    """
+    if row["patient_ref"]:
+        return row["clinic"], row["patient_ref"]
+    return "", str(row["volume_id"] or row["pk"])
 
 
 def _without_copies(found: Sequence[Verified], evidence: Evidence) -> None:

@@ -19,6 +19,7 @@ from webapp.calibration.evidence import CalibrationRefused, gather
 from webapp.calibration.models import CalibrationProfile
 from webapp.scans.final import By, FinalReading
 from webapp.scans.models import Scan
+from webapp.volumes.models import Volume
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,13 @@ def test_scans_that_do_not_suffice_are_refused_with_the_reason(
         command()
 
     assert not CalibrationProfile.objects.exists() and not list(folder.glob("*.json"))
+
+
+def test_bscans_of_a_volume_without_a_reference_are_of_one_patient(folder: Path, verified: Verified) -> None:
+    verified(60, patient_ref="", volume=Volume.objects.create(count=60))
+
+    with pytest.raises(CommandError, match="The 60 scans are of 1 patient; .* so 9 are missing"):
+        command()
 
 
 def test_copies_of_one_picture_count_once(folder: Path, verified: Verified, card: ModelCard) -> None:
