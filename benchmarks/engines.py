@@ -32,6 +32,9 @@ from handlers.preprocessing import normalise
 WARM_ROUNDS = 2
 PEAK_SIDES = {"cpu": 4096, "cuda": 8192}
 """Side of a square matrix that is large enough to keep the device busy."""
+SMALLEST_SIDE = 256
+LONGEST_PRODUCT_S = 2.0
+"""A precision that a processor has no instructions for is a hundred times slower; smaller matrices keep it busy, too."""
 PEAK_ROUNDS = 5
 LABEL = 1
 Run = Callable[[torch.Tensor], object]
@@ -189,15 +192,30 @@ def operations(network: nn.Module, card: ModelCard) -> float:
 
 def matrix_peak(device: torch.device, precision: torch.dtype) -> list[float]:
     """GFLOP/s of large matrix products, which no network of that precision can exceed on this machine."""
-    side = PEAK_SIDES[device.type]
+    side = peak_side(device, precision, LONGEST_PRODUCT_S)
+    times = np.asarray(_product_times(side, PEAK_ROUNDS + 1, device, precision)[1:])
+    return [float(rate) for rate in 2 * side**3 / times / 1e9]
+
+
+def peak_side(device: torch.device, precision: torch.dtype, longest_s: float) -> int:
+    """The side of the largest square matrices, up to PEAK_SIDES, whose product should take no more than `longest_s`."""
+    side = SMALLEST_SIDE
+    while 2 * side <= PEAK_SIDES[device.type]:
+        if 2**3 * min(_product_times(side, 2, device, precision)) > longest_s:
+            break
+        side *= 2
+    return side
+
+
+def _product_times(side: int, rounds: int, device: torch.device, precision: torch.dtype) -> list[float]:
     left, right = (torch.randn(side, side, dtype=precision, device=device) for _ in range(2))
-    rates = []
-    for _ in range(PEAK_ROUNDS + 1):
+    times = []
+    for _ in range(rounds):
         started = time.perf_counter()
         left @ right
         _finish(device)
-        rates.append(2 * side**3 / (time.perf_counter() - started) / 1e9)
-    return list(np.asarray(rates[1:], float))
+        times.append(time.perf_counter() - started)
+    return times
 
 
 def _finish(device: torch.device) -> None:

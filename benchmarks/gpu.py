@@ -38,6 +38,8 @@ LIMITS_S: Mapping[str, int] = {
     TRAINING: 120,
 }
 """The steps in their order, and how long each may take. Where less time is left, that is a step's limit."""
+CPU_SLOWER = 4
+"""How many times longer a step may take on a CPU."""
 MINUTES = 8.0
 BATCHES = (1, 8, 32, 64)
 CLIENTS = 32
@@ -118,7 +120,8 @@ def run(arguments: argparse.Namespace) -> int:
             size=arguments.size,
         )
         for step in (step for step in LIMITS_S if step in arguments.steps):
-            limit_s = min(LIMITS_S[step], ends - time.monotonic())
+            longest_s = LIMITS_S[step] * (CPU_SLOWER if arguments.device == "cpu" else 1)
+            limit_s = min(longest_s, ends - time.monotonic())
             print(f"retinote: {step}: up to {max(0, limit_s):.0f} s", file=sys.stderr, flush=True)
             results[step] = run_step(step, plan, limit_s)
             if reason := results[step].get("failed"):

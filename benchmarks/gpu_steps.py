@@ -115,8 +115,6 @@ def peak(device: torch.device) -> dict[str, Any]:
     rates = {
         name: [rate / 1000 for rate in matrix_peak(device, precision)]
         for name, precision in PRECISIONS.items()
-        # A product of half floats would take minutes on a CPU without them.
-        if device.type == "cuda" or name != "fp16"
     }
     return {"tflops": rates, "notes": notes}
 
