@@ -92,7 +92,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
 def train(arguments: argparse.Namespace) -> int:
     """Train, print a line and a report for each epoch, write weights, card and logs; returns 0.
 
-    Raises RecipeError, DataError, CheckpointError, TrainingError or WeightsError with a message for people.
+    Raises RecipeError, DataError, CardError, CheckpointError, TrainingError or WeightsError with a message for people.
     """
     if not 1 <= arguments.processes <= MOST_PROCESSES:
         raise RecipeError(f"--processes must be from 1 to {MOST_PROCESSES}, not {arguments.processes}")

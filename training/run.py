@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from training.data.split import split_scans
 from training.epochs import Fit
 from training.evaluation.calibration import fit_temperature
 from training.evaluation.metrics import compute_metrics, without_none
+from training.groups import read_groups
 from training.logs import TrainingLog
 from training.loop import Training, TrainingError
 from training.origin import with_hashes_of_files
@@ -69,6 +70,8 @@ class _Data:
     """Of the train split."""
     labels: Sequence[str]
     leaks: Sequence[str]
+    learning: Mapping[str, Any]
+    """What the card says of the frozen data set among the data; empty without one."""
 
     def of_split(self, split: str) -> list[Scan]:
         """The scans of the labels in one split."""
@@ -99,6 +102,8 @@ def run(job: Job) -> ModelCard | None:
     network = networks.build(job.recipe, len(data.labels))
     networks.refuse_unservable(network, job.recipe)
     spec = networks.input_spec(network, job.recipe.size, job.recipe.resize)
+    # Before the training, so that what can't be described is not found after it.
+    made_with = _made_with(job, data)
     accelerator.print(_summary(job, data, accelerator))
     with accelerator.main_process_first():  # which fills the cache for the others
         batches = training_batches(
@@ -124,7 +129,7 @@ def run(job: Job) -> ModelCard | None:
     if log is None:
         return None
     log.close()
-    card = _save(job, data, network, spec, fitted, test)
+    card = _save(job, data, network, spec, fitted, test, made_with)
     if job.statistics is not None and pooled_channels(network) is None:
         accelerator.print(f"{job.recipe.architecture} has no single last layer, and so no statistics")
     elif job.statistics is not None:
@@ -143,6 +148,7 @@ def _save(
     spec: InputSpec,
     fitted: Fit,
     test: DataLoader[Example] | None,
+    made_with: Mapping[str, Any],
 ) -> ModelCard:
     """Fit the temperature, measure the model on validation and `test`, and write weights and card; returns the card."""
     temperature = fit_temperature(fitted.validation)
@@ -163,12 +169,16 @@ def _save(
         outliers=data.outliers,
         metrics=metrics,
         limits=(*BASE_LIMITS, *data.leaks),
-        made_with=_made_with(job, fitted.best.number),
+        made_with={**made_with, "best_epoch": fitted.best.number},
     )
 
 
 def _read_data(job: Job, warn: Callable[[str], None]) -> _Data:
-    """Read and divide the scans; raises DataError when labels, outliers or the split don't allow a training."""
+    """Read and divide the scans; raises DataError when labels, outliers, groups or the split don't allow a training."""
+    # These are needed after the training, and would be refused only then.
+    learning = learnt_from(job.data)
+    if job.statistics is not None:
+        read_groups(job.statistics.groups, job.labels)
     read = with_hashes_of_files(_read_scans(job))
     scans = split_scans(read, job.recipe.validation_share, job.recipe.seed, job.outliers)
     refuse_held_out_of(scans, job.data)
@@ -177,6 +187,7 @@ def _read_data(job: Job, warn: Callable[[str], None]) -> _Data:
         outliers=of_split([scan for scan in scans if scan.label in job.outliers], "train"),
         labels=sorted({scan.label for scan in scans} - set(job.outliers)),
         leaks=_check_leaks(job, scans, warn),
+        learning=learning,
     )
 
 
@@ -210,11 +221,13 @@ def _refuse_to_replace(job: Job) -> None:
     job.out.mkdir(parents=True, exist_ok=True)
     if job.overwrite:
         return
-    if (job.out / checkpoint.CHECKPOINT_NAME).exists() and not job.resume:
+    # The checkpoint goes last: beside it, a card is of a training that ended before its statistics were made.
+    interrupted = (job.out / checkpoint.CHECKPOINT_NAME).exists()
+    if interrupted and not job.resume:
         raise DataError(
             f"{job.out} holds a training that was interrupted; go on with --resume, or start again with --overwrite"
         )
-    if (job.out / export.CARD_NAME).exists():
+    if (job.out / export.CARD_NAME).exists() and not interrupted:
         raise DataError(f"{job.out} holds a model already; choose another --out or add --overwrite")
 
 
@@ -245,7 +258,11 @@ def _describe_hardware(accelerator: Accelerator) -> str:
     return f"{accelerator.device.type}, {precision}{several}"
 
 
-def _made_with(job: Job, best_epoch: int) -> dict[str, Any]:
+def _made_with(job: Job, data: _Data) -> dict[str, Any]:
+    """What the card says of the making, but for the best epoch.
+
+    Raises CardError when the card beside the weights that the training starts from is damaged.
+    """
     recipe = without_folders(dataclasses.asdict(job.recipe))
     started: dict[str, Any] = {}
     if job.recipe.pretrained_file:
@@ -255,12 +272,10 @@ def _made_with(job: Job, best_epoch: int) -> dict[str, Any]:
             export.describe_weights(folder / export.WEIGHTS_NAME) for folder in job.recipe.teachers
         ]
         started["teacher"] = [first, *others] if others else first
-    learning = learnt_from(job.data)
     return {
-        **({"learning": learning} if learning else {}),
+        **({"learning": data.learning} if data.learning else {}),
         "command": job.command,
         "recipe": recipe,
-        "best_epoch": best_epoch,
         **export.environment(),
         **started,
     }

@@ -2,13 +2,17 @@
 
 import csv
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from handlers.network import load_network
+from tests.training.command.conftest import SMALL, run
 from tests.training.processes import Training
 from tests.waiting import wait_for
+from training import run as training_run
 from training.checkpoint import CheckpointError, load, plan, save
+from training.data.manifest import DataError
 from training.data.reading import read_scans
 from training.recipe import load_recipe
 
@@ -57,6 +61,29 @@ def test_a_killed_training_goes_on_to_the_same_end(manifest_data: Path, tmp_path
     assert "epoch 1:" not in output and "epoch 4:" in output
     assert epochs(stopped) == epochs(whole)
     assert load_network(stopped)[0].weights_sha256 == load_network(whole)[0].weights_sha256
+
+
+def test_what_ended_while_statistics_were_made_is_finished_without_another_epoch(
+    folder_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "model"
+    options = ["--data", folder_data, "--out", out, "--cache", tmp_path / "cache", *SMALL]
+    options += ["--epochs", 2, "--batch-size", 4]
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(training_run, "make_statistics", Mock(side_effect=KeyboardInterrupt))
+        run(*options)
+    trained, before = epochs(out), load_network(out)[0]
+    assert before.statistics is None
+    with pytest.raises(DataError, match="go on with --resume"):
+        run(*options)
+
+    assert run(*options, "--resume") == 0
+
+    card, _ = load_network(out)
+    assert card.statistics is not None and card.weights_sha256 == before.weights_sha256
+    assert epochs(out) == trained and not (out / "checkpoint.pt").exists()
+    with pytest.raises(DataError, match="holds a model already"):
+        run(*options, "--resume")
 
 
 def test_an_interrupted_training_is_not_started_again_by_accident(

@@ -35,12 +35,13 @@ def train_all(
 
 
 def _train(architecture: str, data: Sequence[Path], folder: Path, options: Sequence[str]) -> Candidate:
-    if (folder / CARD_NAME).is_file():
+    interrupted = (folder / CHECKPOINT_NAME).is_file()
+    if (folder / CARD_NAME).is_file() and not interrupted:
         print(f"{architecture}: trained before, in {folder}", flush=True)
         return Candidate(architecture, folder)
     words = [sys.executable, str(CLI), "train", "--data", *map(str, data), "--out", str(folder)]
     words += ["--arch", architecture, *options]
-    if (folder / CHECKPOINT_NAME).is_file():
+    if interrupted:
         words.append("--resume")
     print(f"{architecture}: training", flush=True)
     status = subprocess.run(words, check=False).returncode

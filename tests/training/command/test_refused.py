@@ -1,5 +1,6 @@
 """What `train` refuses, before it has cost time where that can be known."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from safetensors.torch import save_file
 
 from handlers.card import CardError
 from handlers.network import build_network, load_network
-from tests.training.command.conftest import SMALL, run
+from tests.training.command.conftest import SMALL, freeze, run
 from training.data.manifest import DataError
 from training.loop import TrainingError
 from training.networks import WeightsError
@@ -66,6 +67,44 @@ def test_what_is_no_file_is_found_before_anything_is_read(
         DataError, match=r"1 scan\(s\) are no files that can be read, the first is .*gone\.png"
     ):
         run("--data", folder_data, "--out", tmp_path / "model", *SMALL)
+
+
+def test_two_frozen_data_sets_are_refused_before_the_first_epoch(
+    manifest_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETINOTE_DATA_DIR", str(tmp_path / "var"))
+    newer = freeze(manifest_data)
+    older = Path(shutil.copytree(newer, tmp_path / "older"))
+    with pytest.raises(DataError, match="are both frozen data sets"):
+        run("--data", older, newer, "--out", tmp_path / "model", *SMALL, "--epochs", 1)
+    assert not (tmp_path / "model" / "epochs.csv").exists()
+
+
+def test_a_file_of_groups_that_cant_be_read_is_refused_before_the_first_epoch(
+    folder_data: Path, tmp_path: Path
+) -> None:
+    options = ["--out", tmp_path / "model", *SMALL, "--epochs", 1, "--groups", tmp_path / "typo.toml"]
+    with pytest.raises(DataError, match=r"typo\.toml: the groups can't be read"):
+        run("--data", folder_data, *options)
+    assert not (tmp_path / "model" / "epochs.csv").exists()
+
+    run("--data", folder_data, *options, "--statistics", "none")
+    assert (tmp_path / "model" / "model.json").exists(), "without statistics no groups are needed"
+
+
+def test_a_damaged_card_beside_the_pretrained_weights_is_found_before_the_first_epoch(
+    folder_data: Path, tmp_path: Path
+) -> None:
+    before = tmp_path / "before"
+    before.mkdir()
+    save_file(
+        build_network("convnext_atto", 2, ls_init_value=1.0).state_dict(), before / "weights.safetensors"
+    )
+    (before / "model.json").write_text("{}")
+    start = ["--pretrained-file", before / "weights.safetensors"]
+    with pytest.raises(CardError):
+        run("--data", folder_data, "--out", tmp_path / "model", *SMALL, "--epochs", 1, *start)
+    assert not (tmp_path / "model" / "epochs.csv").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ import csv
 import dataclasses
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from handlers.card import ModelCard
 from tests.models import make_model
+from training.comparison.candidates import train_all
 from training.comparison.commands import add_compare_arguments, compare, named
 from training.comparison.measuring import giga_macs, parameters
 from training.data.manifest import DataError
@@ -56,6 +58,21 @@ def test_architectures_are_trained_measured_and_shown(
     assert run(folder_data, tmp_path / "again", "--models", out / "convnext_atto") == 0
     assert run(folder_data, out, "--architectures", "convnext_atto", "--", *QUICK) == 0
     assert weights.stat().st_mtime_ns == written
+
+
+def test_a_training_that_ended_before_its_statistics_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out" / "convnext_atto"
+    folder.mkdir(parents=True)
+    for name in ("model.json", "checkpoint.pt"):
+        (folder / name).write_bytes(b"of an hour's work")
+    ran = Mock(return_value=Mock(returncode=0))
+    monkeypatch.setattr("subprocess.run", ran)
+
+    train_all(["convnext_atto"], [tmp_path / "scans"], tmp_path / "out", [])
+
+    assert "--resume" in ran.call_args.args[0]
 
 
 def test_models_of_different_labels_and_of_the_same_name(folder_data: Path, tmp_path: Path) -> None:
