@@ -33,14 +33,10 @@ def split_scans(
     DataError when a label is on one side only, unless it is one of `outliers`.
     """
     decided = list(scans)
-    if any(not scan.split for scan in scans):
-        undivided = list(range(len(scans)))
-    elif not any(scan.split == "val" for scan in scans):
-        undivided = [index for index, scan in enumerate(scans) if scan.split == "train"]
-        decided = [replace(scan, split="") if scan.split == "train" else scan for scan in scans]
-    else:
-        undivided = []
+    undivided = to_divide(scans)
     if undivided:
+        if all(scan.split for scan in scans):
+            decided = [replace(scan, split="") if scan.split == "train" else scan for scan in scans]
         chosen = [decided[index] for index in undivided]
         sides = divide(
             [scan.label for scan in chosen],
@@ -54,6 +50,18 @@ def split_scans(
     labelled = [scan for scan in decided if scan.label not in outliers]
     _require_labels(labelled, ("train", "val"), "leave the label out with --labels")
     return decided
+
+
+def to_divide(scans: Sequence[Scan]) -> list[int]:
+    """The indices of the scans that a training divides between train and val; none where both are decided already.
+
+    Where some scans have no split, these are all scans, as those with one decide where the rest of their patients go.
+    """
+    if any(not scan.split for scan in scans):
+        return list(range(len(scans)))
+    if any(scan.split == "val" for scan in scans):
+        return []
+    return [index for index, scan in enumerate(scans) if scan.split == "train"]
 
 
 def three_way_split(

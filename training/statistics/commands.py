@@ -153,17 +153,18 @@ def statistics(arguments: argparse.Namespace) -> int:
 
 
 def with_splits(card: ModelCard, scans: Sequence[Scan]) -> list[Scan]:
-    """The scans with the splits of their manifest, or with those that the model's training drew if they have none.
+    """The scans with the splits of their manifest, or with those that the model's training drew.
 
-    The training divided the scans of its labels and outliers together. Other scans without a split are left out.
+    It drew them where scans have no split, or none of them is in val. It divided the scans of its labels and outliers
+    together. Other scans without a split are left out. Raises DataError when a label is on one side only.
     """
-    from training.data.split import split_scans
+    from training.data.split import split_scans, to_divide
 
-    if all(scan.split for scan in scans):
-        return list(scans)
-    recipe = card.made_with.get("recipe", {})
     outliers = list(card.data.get("outliers", {}))
     trained = [scan for scan in scans if scan.label in card.labels or scan.label in outliers]
+    if all(scan.split for scan in scans) and not to_divide(trained):
+        return list(scans)
+    recipe = card.made_with.get("recipe", {})
     others = [scan for scan in scans if scan.split and scan.label not in {*card.labels, *outliers}]
     drawn = split_scans(trained, recipe.get("validation_share", 0.15), recipe.get("seed", 0), outliers)
     return [*drawn, *others]

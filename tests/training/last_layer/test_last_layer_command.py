@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from handlers.card import ModelCard
 from handlers.network import build_network, load_network
 from tests.models import give_statistics
-from tests.training.tables import write_table
+from tests.training.tables import read_table, write_table
 from training.data.manifest import DataError
 from training.last_layer.commands import add_last_layer_arguments, last_layer
 from training.simulator.chest import CHEST_LABELS, draw_chest
@@ -134,6 +134,19 @@ def test_of_a_model_nothing_else_changes(data: Path, pretrained: Path, tmp_path:
         if not torch.equal(values, network.state_dict()[name])
     ]
     assert changed == ["head.fc.weight", "head.fc.bias"]
+
+
+def test_without_a_val_split_the_same_scans_are_held_back_as_before(
+    data: Path, pretrained: Path, tmp_path: Path
+) -> None:
+    rows = [row for row in read_table(data / "manifest.csv") if row["split"] != "val"]
+    manifest = data / "train-and-test.csv"
+    write_table(manifest, rows)
+    before = from_network(manifest, tmp_path / "before", pretrained)
+
+    after = run(manifest, tmp_path / "after", "--model", tmp_path / "before")
+
+    assert after.metrics["validation"] == before.metrics["validation"]
 
 
 def test_the_test_split_is_not_looked_at(data: Path, pretrained: Path, tmp_path: Path) -> None:

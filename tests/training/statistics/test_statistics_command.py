@@ -127,9 +127,9 @@ def test_what_cant_be_fitted_is_said_before_anything_is_written(
 
 def test_data_without_a_home_are_refused(model: Path, data: Path, tmp_path: Path) -> None:
     rows = (data / "manifest.csv").read_text().splitlines()
-    manifest = data / "train-only.csv"
-    manifest.write_text("\n".join(row for row in rows if ",val," not in row) + "\n")
-    with pytest.raises(DataError, match="no scan in the val split"):
+    manifest = data / "test-only.csv"
+    manifest.write_text("\n".join(row for row in rows if ",train," not in row and ",val," not in row) + "\n")
+    with pytest.raises(DataError, match="no scan in the train split"):
         run(model, manifest, tmp_path / "cache")
 
 
@@ -149,6 +149,22 @@ def test_scans_without_a_split_get_the_one_that_the_training_drew_with_its_outli
     trained = [scan for scan in scans if scan.label != "RVO"]
 
     assert with_splits(card, scans) == split_scans(trained, 0.3, 5, ["ERM"])
+
+
+def test_where_none_is_in_val_the_home_is_what_the_training_took_from_train(
+    model: Path, tmp_path: Path
+) -> None:
+    scans = []
+    for number, label in enumerate(LABELS * 8):
+        file = tmp_path / f"{number}.png"
+        file.write_bytes(bytes([number]))
+        scans.append(Scan(file, label, split="test" if number % 4 == 3 else "train"))
+    stranger = Scan(tmp_path / "0.png", "RVO", split="train")
+    card = replace(
+        ModelCard.load(model / "model.json"), made_with={"recipe": {"validation_share": 0.3, "seed": 5}}
+    )
+
+    assert with_splits(card, [*scans, stranger]) == [*split_scans(scans, 0.3, 5), stranger]
 
 
 def test_home_scans_become_what_later_scans_are_compared_with(
