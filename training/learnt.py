@@ -20,6 +20,8 @@ FIELD = "scans"
 """The field of a card's `made_with` that holds the note."""
 BITS = 20
 """For each scan: 7 of 100,000 scans that were not learnt from are taken for one that was."""
+BY_CHANCE = 1
+"""Scans that a note may take for known by chance."""
 HASHES = 14
 WORD = 16
 """Hexadecimal digits of a hash that make a number."""

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.evaluation.commands import SPLITS, chosen_split, select_scans, warn_of_learnt
+
 if TYPE_CHECKING:
     from training.comparison.candidates import Candidate
     from training.data.manifest import Scan
@@ -38,7 +40,7 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="compare these trained models instead",
     )
-    parser.add_argument("--split", default="auto", help="as for evaluate (default: auto)")
+    parser.add_argument("--split", choices=SPLITS, default="auto", help="as for evaluate (default: auto)")
     parser.add_argument(
         "--rounds", type=int, default=20, metavar="N", help="timed forwards of each (default: 20)"
     )
@@ -69,7 +71,13 @@ def compare(arguments: argparse.Namespace) -> int:
 
     if arguments.rounds < 1:
         raise DataError(f"--rounds must be at least 1, not {arguments.rounds}")
-    read_all(arguments.data)  # so that wrong data are reported before hours of training
+    # So that wrong data are reported before hours of training.
+    split = chosen_split(arguments.split, read_all(arguments.data))
+    if not arguments.models and split == "all" and arguments.split == "auto":
+        raise DataError(
+            "the data have neither a test nor a val split, so that models would be measured on what they have learnt "
+            "from; divide them with `./retinote data split`, or use --split all nevertheless"
+        )
     arguments.out.mkdir(parents=True, exist_ok=True)
     options = [word for word in arguments.train_options if word != "--"]
     candidates = (
@@ -105,7 +113,6 @@ def _measure_and_write(
     from training.comparison.measuring import flat, milliseconds
     from training.comparison.page import PAGE_NAME, write_page
     from training.data.manifest import DataError
-    from training.evaluation.commands import select_scans
 
     loaded = {candidate.name: (candidate, *load_network(candidate.folder)) for candidate in trained}
     known = next(iter(loaded.values()))[1].labels
@@ -122,6 +129,7 @@ def _measure_and_write(
     rows = []
     for name, (candidate, card, network) in loaded.items():
         print(f"{name}: measuring", flush=True)
+        warn_of_learnt(card, split, scans)
         metrics = _measure_model(arguments, card, network, scans)
         rows.append(
             {"name": name, "folder": str(candidate.folder), **metrics, "cpu_milliseconds": times[name]}

@@ -91,6 +91,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
             f"the temperature is fitted on the val split, not on {split}; add --split val, "
             "or leave --fit-temperature out"
         )
+    warn_of_learnt(card, split, scans)
     embedded = embed(network, card.input, scans, arguments.cache)
     unknown = embed(network, card.input, strangers, arguments.cache) if strangers else None
     if arguments.fit_temperature:
@@ -216,14 +217,8 @@ def select_scans(
     from training.data.reading import read_all
 
     scans = read_all(data, labels, least_labels=1)
-    named = {scan.split for scan in scans}
-    if split == "auto":
-        split = next((name for name in ("test", "val") if name in named), "all")
+    split = chosen_split(split, scans)
     if split != "all":
-        if split not in named:
-            raise DataError(
-                f"the data have no {split} split; divide them with `./retinote data split`, or use --split all"
-            )
         scans = of_split(scans, split)
     strangers = [scan for scan in scans if scan.label not in known]
     if strangers:
@@ -234,6 +229,47 @@ def select_scans(
     if not scans:
         raise DataError(f"no scan is left to evaluate on; the model knows the labels {', '.join(known)}")
     return split, scans, strangers
+
+
+def chosen_split(split: str, scans: Sequence[Scan]) -> str:
+    """The split that is evaluated: of `auto` the first that there is of test and val, or else `all`.
+
+    Raises DataError when the data have no such split.
+    """
+    from training.data.manifest import DataError
+
+    named = {scan.split for scan in scans}
+    if split == "auto":
+        return next((name for name in ("test", "val") if name in named), "all")
+    if split != "all" and split not in named:
+        raise DataError(
+            f"the data have no {split} split; divide them with `./retinote data split`, or use --split all"
+        )
+    return split
+
+
+def warn_of_learnt(card: ModelCard, split: str, scans: Sequence[Scan]) -> None:
+    """Print a warning when the model has learnt from these scans, by the note in its card.
+
+    There is none for the val split, as the best epoch and the temperature follow from it in every training.
+    """
+    from training.learnt import BY_CHANCE, FIELD, found
+    from training.origin import with_hashes_of_files
+
+    note = card.made_with.get(FIELD)
+    if note is None or split == "val":
+        return
+    keys = [(scan.sha256, scan.pixels_sha256) for scan in with_hashes_of_files(scans)]
+    model = f"warning: {card.name} {card.version}"
+    try:
+        count = found(note, keys)
+    except ValueError as error:
+        print(f"{model} doesn't say clearly what it has learnt from: {error}")
+        return
+    if count > BY_CHANCE or count == len(scans):
+        print(
+            f"{model} has learnt from {count} of these {len(scans)} scans; what is measured on them is too good"
+        )
 
 
 def store_temperature(card: ModelCard, temperature: float, folder: Path) -> ModelCard:

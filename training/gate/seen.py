@@ -13,12 +13,10 @@ from training.data.frozen import DATA_SETS, is_frozen, load, read_about
 from training.data.manifest import DataError, Scan
 from training.gate.test_sets import TEST, TestSet
 from training.gate.verdict import Check, not_judged
-from training.learnt import FIELD, found
+from training.learnt import BY_CHANCE, FIELD, found
 from training.origin import with_hashes_of_files
 
 NAME, GROUP = "Not trained on the test set", "data"
-BY_CHANCE = 1
-"""Scans that the note in a card may take for known by chance; see `training.learnt.BITS`."""
 
 
 def check_unseen(card: ModelCard, learning: Path | None, sets: Sequence[TestSet]) -> list[Check]:

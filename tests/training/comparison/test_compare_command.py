@@ -14,7 +14,10 @@ from tests.models import make_model
 from training.comparison.candidates import train_all
 from training.comparison.commands import add_compare_arguments, compare, named
 from training.comparison.measuring import giga_macs, parameters
-from training.data.manifest import DataError
+from training.data.manifest import DataError, of_split
+from training.data.reading import read_scans
+from training.learnt import note
+from training.origin import with_hashes_of_files
 
 QUICK = ["--no-pretrained", "--size", "32", "--epochs", "1", "--batch-size", "4"]
 
@@ -84,6 +87,46 @@ def test_models_of_different_labels_and_of_the_same_name(folder_data: Path, tmp_
     dataclasses.replace(card, labels=labels).save(second / "model.json")
     with pytest.raises(DataError, match="STRANGE.*same labels"):
         run(folder_data, tmp_path / "out", "--models", first, second)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], r"neither a test nor a val split.*`\./retinote data split`"),
+        (["--split", "test"], "the data have no test split"),
+    ],
+)
+def test_data_that_hold_nothing_back_are_refused_before_the_training(
+    manifest_data: Path, tmp_path: Path, options: list[str], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        run(manifest_data, tmp_path / "out", "--architectures", "convnext_atto", *options, "--", *QUICK)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_split_that_there_cant_be_is_refused(manifest_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        run(manifest_data, tmp_path / "out", "--split", "tset", "--models", tmp_path / "model")
+
+
+def test_models_that_have_learnt_from_what_they_are_measured_on_are_named(
+    folder_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in folder_data.rglob("HIGH"):
+        folder.rename(folder.with_name("CNV"))
+    for folder in folder_data.rglob("LOW"):
+        folder.rename(folder.with_name("DME"))
+    seen, fresh = make_model(tmp_path / "store"), make_model(tmp_path / "store", name="retina-two")
+    learnt_from = with_hashes_of_files(of_split(read_scans(folder_data), "test"))[:3]
+    card = ModelCard.load(seen / "model.json")
+    dataclasses.replace(card, made_with={"scans": note(learnt_from)}).save(seen / "model.json")
+
+    assert run(folder_data, tmp_path / "out", "--models", seen, fresh) == 0
+
+    warnings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    assert warnings == [
+        "warning: retina-oct 1.0.0 has learnt from 3 of these 4 scans; what is measured on them is too good"
+    ]
 
 
 def test_size_and_operations_of_a_known_network() -> None:

@@ -4,6 +4,7 @@ import argparse
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from training.data.manifest import DataError
 from training.data.reading import read_all
 from training.evaluation.commands import add_evaluate_arguments, evaluate
 from training.evaluation.report import file_names
+from training.learnt import note
+from training.origin import with_hashes_of_files
 
 LABELS = ("CNV", "DME", "NORMAL")
 
@@ -99,6 +102,24 @@ def test_a_report_a_file_of_numbers_and_a_row_per_scan(
     assert sum(
         float(rows[0][label]) for label in ModelCard.load(model / "model.json").labels
     ) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_model_that_has_learnt_from_these_scans_is_named(
+    model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = ModelCard.load(model / "model.json")
+    learnt_from = with_hashes_of_files(read_all([data]))
+    replace(card, made_with={"scans": note(learnt_from)}).save(model / "model.json")
+    too_good = "warning: retina-oct 1.0.0 has learnt from {0} of these {0} scans"
+
+    run(model, data, tmp_path / "test")
+    assert too_good.format(6) in capsys.readouterr().out
+    run(model, data, tmp_path / "val", "--split", "val")
+    assert "warning" not in capsys.readouterr().out, "the temperature follows from them, as everybody knows"
+
+    replace(card, made_with={"scans": {"filter": "?"}}).save(model / "model.json")
+    run(model, data, tmp_path / "damaged")
+    assert "warning: retina-oct 1.0.0 doesn't say clearly what it has learnt from" in capsys.readouterr().out
 
 
 def test_a_model_with_statistics_is_held_to_what_it_would_answer(
