@@ -59,7 +59,8 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     adding.add_argument(
         "--patient",
         metavar="PATTERN",
-        help="where file names have the patient: a regular expression with a group (?P<patient>...)",
+        help="where file names have the patient: a regular expression with a group (?P<patient>...); it counts more than a "
+        "table or an earlier manifest",
     )
 
     text = "divide scans into train, val and test so that no patient is on two sides"

@@ -73,6 +73,8 @@ def list_files(layout: Layout, path: Path, own: Collection[Path] = ()) -> Listin
         _warn_of_missing_folders(layout, side, listing)
         for folder in _classes(layout, side):
             _list_class(layout, folder, split, table, listing)
+    if layout.patient:
+        _warn_of_kept_patients({root / file: row for file, row in shipped.items()}, listing)
     listing.scans[:] = [
         _with_row(scan, shipped.pop(os.path.relpath(scan.path, root), {}), root)
         for scan in listing.scans
@@ -178,6 +180,17 @@ def _warn_of_missing_folders(layout: Layout, side: Path, listing: Listing) -> No
         listing.warnings.append(f"{side} has no folder {', '.join(missing)}")
 
 
+def _warn_of_kept_patients(rows: Mapping[Path, Mapping[str, str]], listing: Listing) -> None:
+    """Name the files whose patient is still that of their row, as the pattern finds none in their name."""
+    kept = [
+        scan.path for scan in listing.scans if not scan.patient and rows.get(scan.path, {}).get("patient_id")
+    ]
+    if kept:
+        listing.warnings.append(
+            f"{len(kept)} file(s) have no patient in their name and keep that of {MANIFEST_NAME}, the first {kept[0]}"
+        )
+
+
 def _list_class(
     layout: Layout, folder: Path, split: str, table: dict[str, dict[str, str]] | None, listing: Listing
 ) -> None:
@@ -198,7 +211,7 @@ def _list_class(
                 reason = f"lies in {native}/, but {layout.table} says {row['native_label']}"
                 listing.left_out.append(LeftOut(path, reason))
                 continue
-            facts |= row
+            facts |= {**row, "patient_id": facts["patient_id"] or row["patient_id"]}
         subcategory, condition = facts.get("subcategory", ""), facts.get("condition", "")
         listing.scans.append(
             FoundScan(
@@ -222,7 +235,10 @@ def _read_shipped_manifest(root: Path) -> dict[str, dict[str, str]]:
 
 
 def _with_row(scan: FoundScan, row: Mapping[str, str], root: Path) -> FoundScan:
-    """A scan with the values of its row in the manifest that came with the folder; as it is without a row."""
+    """A scan with the values of its row in the manifest that came with the folder; as it is without a row.
+
+    A patient in the file name counts more: a pattern was given for it, perhaps to correct what the manifest says.
+    """
     if not row:
         return scan
     check_label(row["label"], printable(scan.path))
@@ -232,7 +248,7 @@ def _with_row(scan: FoundScan, row: Mapping[str, str], root: Path) -> FoundScan:
         native_label=row.get("native_label") or scan.native_label,
         label=row["label"],
         split=scan.split or row.get("split", ""),
-        patient=row.get("patient_id") or scan.patient,
+        patient=scan.patient or row.get("patient_id", ""),
         eye=row.get("eye", ""),
         subcategory=row.get("subcategory", ""),
         condition=row.get("condition", ""),

@@ -72,6 +72,45 @@ def test_folders_of_ones_own_may_tell_patients_by_a_pattern(tmp_path: Path) -> N
     ]
 
 
+def test_a_corrected_pattern_replaces_the_patients_of_the_import_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("train/wet/a1_3", "train/dry/b1_1", "test/wet/a1_4", "test/dry/c1_1", "test/dry/photo")
+    for seed, name in enumerate(names):
+        write_scan(tmp_path / f"{name}.png", "HIGH", seed)
+    manifest = tmp_path / "manifest.csv"
+    whole_name, first_part = r"^(?P<patient>\w+)", r"^(?P<patient>\w+)_"
+    assert run("import", "folders", tmp_path, "--source", "clinic", "--patient", whole_name) == 0
+    assert run("split", tmp_path, "--check") == 0, "each scan seems to be of a patient of its own"
+
+    again = ("import", "folders", tmp_path, "--source", "clinic", "--overwrite")
+    assert run(*again, "--patient", first_part) == 0
+
+    patients = {scan.path.stem: scan.patient for scan in read_scans(manifest)}
+    assert patients == {
+        "a1_3": "clinic:a1",
+        "a1_4": "clinic:a1",
+        "b1_1": "clinic:b1",
+        "c1_1": "clinic:c1",
+        "photo": "clinic:photo",
+    }
+    said = capsys.readouterr().err
+    assert "1 file(s) have no patient in their name and keep that of manifest.csv, the first" in said
+    assert "1 patient(s) are on two sides: clinic:a1" in said
+    assert run("split", tmp_path, "--check") == 2
+
+    assert run(*again) == 0
+    assert {scan.path.stem: scan.patient for scan in read_scans(manifest)} == patients
+
+
+def test_a_pattern_counts_more_than_the_table_of_the_publisher(octdl: Path) -> None:
+    assert run("import", "octdl", octdl, "--patient", r"^amd_(?P<patient>\w+)$") == 0
+
+    patients = {Path(row["file"]).stem: row["patient_id"] for row in read_table(octdl / "manifest.csv")}
+    assert patients["amd_11_1"] == "octdl:11_1" and patients["amd_11_2"] == "octdl:11_2"
+    assert patients["no_14_1"] == "octdl:14"
+
+
 @pytest.mark.parametrize(
     ("train", "val", "test"),
     [("train", "val", "test"), ("training", "valid", "testing"), ("Train", "VALIDATION", "Test")],
