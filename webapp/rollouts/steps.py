@@ -178,6 +178,11 @@ def _start(kind: Kind, name: str, version: str, percent: float, user: User | Non
             f"{', '.join(challenger.labels)}, and not {', '.join(champion.labels)}. Readers and worklists would get a "
             "mixture of both. Other labels are another model: give it another name."
         )
+    if champion.weights_sha256 == challenger.weights_sha256:
+        raise RolloutError(
+            f"{version} has the same weights as {champion.version}, which answers by default. Answers are told apart by their "
+            f"weights, so that a trial could compare nothing. Let the gate judge it: ./retinote models gate {name} {version}"
+        )
 
     def write() -> Rollout:
         made = Rollout.objects.create(

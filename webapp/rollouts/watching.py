@@ -74,6 +74,12 @@ def _ended_by_others(rollout: Rollout) -> bool:
     client = model_client(rollout.model_name)
     default = client.card()
     if default.weights_sha256 == rollout.weights_sha256:
+        if default.version != rollout.version:
+            reason = (
+                f"{default.version} answers by default, with the same weights: there is nothing to compare."
+            )
+            end(rollout, State.STOPPED, reason)
+            return True
         state = State.PROMOTED if rollout.kind == Kind.CANARY else State.STOPPED
         end(rollout, state, f"{rollout.version} answers by default.")
         return True

@@ -101,6 +101,18 @@ def test_what_can_not_be_honoured_is_refused(
     assert actions() == []
 
 
+def test_a_version_with_the_weights_of_the_default_is_not_tried(
+    versions: TwoVersions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another temperature or other statistics make a version, and nothing could tell its answers from the default's."""
+    monkeypatch.setitem(WEIGHTS, NEW, WEIGHTS[OLD])
+
+    for begin in (lambda: canary(5), lambda: steps.start_shadow(MODEL_NAME, NEW, 100)):
+        with pytest.raises(RolloutError, match=f"{NEW} has the same weights as {OLD}, .* models gate"):
+            begin()
+    assert not Rollout.objects.exists()
+
+
 def test_a_model_of_no_modality_is_not_tried(versions: TwoVersions) -> None:
     with pytest.raises(
         RolloutError, match=f"does not ask fundus: the models of its modalities are {MODEL_NAME}"

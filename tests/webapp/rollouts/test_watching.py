@@ -248,12 +248,19 @@ def _another_default(versions: TwoVersions) -> None:
     versions.default = "3.0.0"
 
 
+def _another_default_of_its_weights(versions: TwoVersions) -> None:
+    versions.served.add("2.0.1")
+    WEIGHTS["2.0.1"] = WEIGHTS[NEW]
+    versions.default = "2.0.1"
+
+
 @pytest.mark.parametrize(
     ("meanwhile", "ended", "says"),
     [
         (_retired, State.STOPPED, f"no longer serves {NEW}"),
         (_promoted, State.PROMOTED, f"{NEW} answers by default"),
         (_another_default, State.STOPPED, f"3.0.0 answers by default now, and no longer {OLD}"),
+        (_another_default_of_its_weights, State.STOPPED, "2.0.1 answers by default, with the same weights"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -267,6 +274,24 @@ def test_what_others_did_meanwhile_ends_it(
     rollout = Rollout.objects.get()
     assert (rollout.state, rollout.active) == (ended, None)
     assert says in rollout.reason
+
+
+@pytest.mark.parametrize("kind", [Kind.CANARY, Kind.SHADOW])
+def test_a_trial_that_began_beside_its_own_weights_is_not_said_to_be_promoted(
+    versions: TwoVersions, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    if kind == Kind.CANARY:
+        canary(5)
+    else:
+        steps.start_shadow(MODEL_NAME, NEW, 100)
+    monkeypatch.setitem(WEIGHTS, OLD, WEIGHTS[NEW])
+    Rollout.objects.update(champion_sha256=WEIGHTS[NEW])
+    watching.watch()
+
+    rollout = Rollout.objects.get()
+    assert (rollout.state, versions.default) == (State.STOPPED, OLD)
+    assert f"{OLD} answers by default, with the same weights" in rollout.reason
+    assert actions() == ["rollout.start", "rollout.stop"]
 
 
 def test_a_model_server_that_is_away_ends_nothing(versions: TwoVersions) -> None:
