@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 from training.explanation.regions import REGIONS
 
-NUMBERS_NAME = "explanations.json"
-SHEET_NAME = "explanations.html"
 SHOWN = ("pointing_game", "pointing_game_strict", "energy", "iou", "deletion", "insertion")
 
 
@@ -61,7 +57,7 @@ def explanations(arguments: argparse.Namespace) -> int:
     from training.data.reading import read_all
     from training.explanation.measuring import choose, measure, read_masked
     from training.explanation.methods import NAMES, OURS
-    from training.explanation.sheet import write_sheet
+    from training.explanation.results import NUMBERS_NAME, SHEET_NAME, store, write_results
 
     methods = arguments.methods or list(NAMES)
     unknown = [name for name in methods if name not in NAMES]
@@ -79,15 +75,11 @@ def explanations(arguments: argparse.Namespace) -> int:
     chosen = choose(scans, card.labels, arguments.count, arguments.seed, masked=region is None)
     masked = read_masked(card, chosen, region)
     measured = measure(card, network, masked, methods, arguments.curves_on, arguments.seed)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / NUMBERS_NAME).write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
-    write_sheet(arguments.out / SHEET_NAME, card, network, masked, measured)
+    write_results(arguments.out, card, network, masked, measured)
     print_table(measured)
     print(f"wrote {arguments.out / NUMBERS_NAME} and {SHEET_NAME}")
     if arguments.store:
-        kept = {"scans": measured["scans"], "method": OURS, **measured["methods"][OURS]}
-        metrics = {**card.metrics, "explanations": kept}
-        dataclasses.replace(card, metrics=metrics).save(arguments.model / CARD_NAME)
+        store(arguments.model, card, measured)
         print(f"stored the metrics of {OURS} in {arguments.model / CARD_NAME}")
     return 0
 

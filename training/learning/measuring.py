@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from handlers.card import CARD_NAME, ModelCard
-from training.data.manifest import DataError, Scan
+from handlers.network import load_network
+from training.data.manifest import Scan
 from training.evaluation.commands import add_evaluate_arguments, evaluate
-from training.explanation.commands import add_explanations_arguments, explanations
+from training.explanation.measuring import choose, measure, read_masked
+from training.explanation.methods import OURS
+from training.explanation.results import store, write_results
 
 MAPS_PER_LABEL, MAPS_WITH_CURVES = 6, 12
 
@@ -19,7 +22,9 @@ def on_test_set(model: Path, data_set: Path, out: Path, cache: Path, seed: int) 
     """Measure on the data set's test scans, with a report in the folder `out`; returns the main figures."""
     words = ["--model", model, "--data", data_set, "--split", "test", "--out", out, "--store", "test"]
     words += ["--overwrite", "--cache", cache, "--seed", seed]
-    evaluate(_parsed(add_evaluate_arguments, words))
+    parser = argparse.ArgumentParser()
+    add_evaluate_arguments(parser)
+    evaluate(parser.parse_args([str(word) for word in words]))
     measured = ModelCard.load(model / CARD_NAME).metrics["test"]
     return {
         **{key: measured[key] for key in ("scans", "accuracy", "macro_f1", "calibration_error")},
@@ -28,30 +33,17 @@ def on_test_set(model: Path, data_set: Path, out: Path, cache: Path, seed: int) 
 
 
 def of_heat_maps(model: Path, masked: Sequence[Scan], out: Path, seed: int) -> dict[str, Any]:
-    """Measure heat maps on scans with masks, with pictures in the folder `out`; returns the main figures."""
-    manifests = sorted({str(manifest_of(scan)) for scan in masked})
-    words = ["--model", model, "--data", *manifests, "--methods", "grad-cam", "--store", "--out", out]
-    words += ["--count", MAPS_PER_LABEL, "--curves-on", MAPS_WITH_CURVES, "--seed", seed]
-    explanations(_parsed(add_explanations_arguments, words))
-    measured = ModelCard.load(model / CARD_NAME).metrics["explanations"]
+    """Measure heat maps on some of these scans, with pictures in the folder `out`; returns the main figures.
+
+    Raises DataError when none of the scans has a mask with a lesion, or one can't be read.
+    """
+    card, network = load_network(model)
+    shown = read_masked(card, choose(masked, card.labels, MAPS_PER_LABEL, seed))
+    found = measure(card, network, shown, [OURS], MAPS_WITH_CURVES, seed)
+    write_results(out, card, network, shown, found)
+    measured = store(model, card, found)
     return {
         "pointing_game": measured["pointing_game"],
         "scans": measured["scans"],
         "note": f"pointing game {measured['pointing_game']:.2f} on {measured['scans']} scans",
     }
-
-
-def manifest_of(scan: Scan) -> Path:
-    """The manifest that lists a scan: that of the nearest folder above it."""
-    for folder in scan.path.parents:
-        if (folder / "manifest.csv").is_file():
-            return folder / "manifest.csv"
-    raise DataError(f"{scan.path} is in no folder with a manifest")
-
-
-def _parsed(
-    declare: Callable[[argparse.ArgumentParser], None], words: Sequence[object]
-) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    declare(parser)
-    return parser.parse_args([str(word) for word in words])

@@ -20,7 +20,7 @@ from training import checkpoint, networks
 from training.acceleration import make_accelerator
 from training.batches import ordered_batches, training_batches
 from training.data.frozen import FrozenDataSet, refuse_held_out_of
-from training.data.manifest import Scan, of_split
+from training.data.manifest import DataError, Scan, of_split
 from training.data.sources import is_simulated
 from training.epochs import Epoch
 from training.evaluation.metrics import compute_metrics, without_none
@@ -139,14 +139,16 @@ class _Steps:
         return sources.put_together(self._new, self._replayed, simulated)
 
     def _masked(self) -> list[Scan]:
-        """Simulated scans of the split val: heat maps and findings are measured on them."""
-        drawn = [
-            scan for scan in self._replayed if scan.mask is not None and is_simulated(scan)
-        ] or sources.read_simulated(self._order.out / SIMULATED_NAME)
-        return of_split(drawn, "val")
+        """Simulated scans of the split val, on which heat maps are measured: the network was not trained on them."""
+        drawn = sources.read_simulated(self._order.out / SIMULATED_NAME)
+        return self._replayed_masked() or of_split(drawn, "val")
+
+    def _replayed_masked(self) -> list[Scan]:
+        replayed = of_split(self._replayed, "val")
+        return [scan for scan in replayed if scan.mask is not None and is_simulated(scan)]
 
     def _simulate(self, facts: dict[str, Any]) -> None:
-        if any(scan.mask is not None and is_simulated(scan) for scan in self._replayed):
+        if self._replayed_masked():
             facts["left_out"] = "the replayed data hold simulated scans"
             return
         folder = self._order.out / SIMULATED_NAME
@@ -323,9 +325,14 @@ class _Steps:
     def _explain(self, facts: dict[str, Any]) -> None:
         masked = [scan for scan in self._masked() if scan.label in self._before.labels]
         if not masked:
-            facts["left_out"] = "no scan has a mask of its lesions"
+            facts["left_out"] = "no validation scan has a mask of its lesions"
             return
-        facts |= measuring.of_heat_maps(self._model, masked, self._order.out / MAPS_NAME, self._order.seed)
+        out, seed = self._order.out / MAPS_NAME, self._order.seed
+        try:
+            facts |= measuring.of_heat_maps(self._model, masked, out, seed)
+        except DataError as error:
+            # As where all masks are those of healthy scans: the candidate is no worse for it.
+            facts["left_out"] = str(error)
 
     def _int8(self, facts: dict[str, Any]) -> None:
         simulated = sources.read_simulated(self._order.out / SIMULATED_NAME)

@@ -51,6 +51,8 @@ def test_a_candidate_has_all_that_the_version_before_has_and_says_what_it_is_mad
     )
     assert learning["from"] == {"version": "2.1.0", "weights_sha256": old.weights_sha256}
     assert card.metrics["test"]["scans"] == 6
+    # One simulated scan in five was not trained on, and healthy ones have nothing to point at.
+    assert card.metrics["explanations"]["scans"] == len(card.labels) - 1
     assert card.caveats["MH"] == "Trained on real scans of 3 patients only; it may well be wrong."
     # What was known stays known, and a centre for each verified label came to it.
     statistics = load_statistics(made, card, network)
