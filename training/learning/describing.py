@@ -45,11 +45,21 @@ def limits_of(sources: Sources, before: ModelCard, caveats: dict[str, str]) -> t
 
 
 def _caveat(new: int, before: ModelCard, label: str, text: str) -> str:
-    counted = before.data.get("counts", {}).get("train", {}).get(label, {}).get("patients", 0)
-    patients = new + counted
+    patients = new + _patients_at_first(before.data, label)
     if not new or patients >= FEW_PATIENTS:
         return "" if new else text
     return f"Trained on real scans of {patients} patients only; it may well be wrong."
+
+
+def _patients_at_first(data: dict[str, Any], label: str) -> int:
+    """The patients of a label whom the first version learnt from, of those that were fine-tuned one from the other.
+
+    Data sets grow: the patients of the versions in between are among the new ones, and would be counted twice.
+    """
+    while "before" in data:
+        data = data["before"]
+    counted: int = data.get("counts", {}).get("train", {}).get(label, {}).get("patients", 0)
+    return counted
 
 
 def _patients(scans: Sequence[Scan], label: str) -> int:
