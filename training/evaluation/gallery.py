@@ -14,8 +14,9 @@ from torch import nn
 
 from handlers.card import ModelCard
 from handlers.gradcam import grad_cam
-from handlers.heatmap import heat
-from handlers.preprocessing import to_tensor
+from handlers.heatmap import cells, over_picture
+from handlers.preprocessing import seen, to_tensor
+from imaging.heat import enlarged
 from imaging.overlay import draw
 from training.cache import read_pixels
 from training.data.manifest import Scan
@@ -75,7 +76,8 @@ def cases(
         scale = SIDE / max(height, width)
         sides = round(width * scale), round(height * scale)
         small = np.asarray(cv2.resize(pixels, sides, interpolation=cv2.INTER_AREA), np.uint8)
-        overlay = draw(small, heat(cam, small.shape[1], small.shape[0]))
+        part = seen(width, height, card.input.resize)
+        overlay = draw(small, enlarged(over_picture(cells(cam), part, width, height), *sides))
         ordered = probabilities[number].argsort(descending=True).tolist()
         return Case(
             file=names[number],

@@ -14,6 +14,7 @@ from torch import nn
 
 from handlers.card import ModelCard
 from handlers.heatmap import heat
+from handlers.preprocessing import seen
 from imaging.overlay import draw
 from training.cache import read_pixels
 from training.evaluation.gallery import data_url
@@ -33,6 +34,8 @@ def rows(card: ModelCard, network: nn.Module, masked: Masked, methods: Sequence[
     shown = []
     for label, place in sorted(first.items()):
         pixels = read_pixels(masked.scans[place])
+        left, top, width, height = seen(pixels.shape[1], pixels.shape[0], card.input.resize)
+        pixels = pixels[top : top + height, left : left + width]  # as masks and maps are
         plain = np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
         outline = cv2.resize(masked.masks[place].astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         contours, _ = cv2.findContours(outline, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from handlers.preprocessing import to_tensor
+from handlers.preprocessing import seen, to_tensor
 from imaging.decoding import decode
 from training.cache import read_pixels
 from training.data.manifest import Scan
@@ -71,13 +71,32 @@ def _mask(scan: Scan, side: int) -> npt.NDArray[np.bool_]:
 
 
 def _maps(subject: Subject, scans: Sequence[Scan], side: int) -> npt.NDArray[np.float32]:
-    """The maps (scans, side, side) of a model, 0 where they hold no numbers."""
+    """The maps (scans, side, side) of a model over whole pictures, 0 where they hold no numbers."""
     make = make_method(OURS, subject.network.cpu().eval())
     numbers = [subject.card.labels.index(scan.label) for scan in scans]
     made = []
     for first in range(0, len(scans), BATCH):
         part = scans[first : first + BATCH]
-        images = torch.stack([to_tensor(read_pixels(scan), subject.card.input) for scan in part])
+        pictures = [read_pixels(scan) for scan in part]
+        images = torch.stack([to_tensor(pixels, subject.card.input) for pixels in pictures])
         maps = np.nan_to_num(make(images, numbers[first : first + BATCH]), nan=0.0, posinf=0.0, neginf=0.0)
-        made += [cv2.resize(one, (side, side), interpolation=cv2.INTER_LINEAR) for one in maps]
-    return np.asarray(np.stack(made), np.float32)
+        for one, pixels in zip(maps, pictures, strict=True):
+            height, width = pixels.shape[:2]
+            made.append(_over_picture(one, width, height, subject.card.input.resize, side))
+    return np.stack(made)
+
+
+def _over_picture(
+    heat: npt.NDArray[np.float32], width: int, height: int, resize: str, side: int
+) -> npt.NDArray[np.float32]:
+    """A map of what a network saw of a picture as a map (side, side) of all of it, 0 where it saw nothing.
+
+    So it lies as the masks do, and as the map of a network that saw another part.
+    """
+    left, top, seen_width, seen_height = seen(width, height, resize)
+    first_column, first_row = round(left * side / width), round(top * side / height)
+    columns, rows = max(1, round(seen_width * side / width)), max(1, round(seen_height * side / height))
+    whole = np.zeros((side, side), np.float32)
+    part = whole[first_row : first_row + rows, first_column : first_column + columns]
+    part[:] = cv2.resize(heat, part.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return whole
