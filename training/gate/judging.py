@@ -120,11 +120,11 @@ def _test_sets(
         absent.append(not_judged("This installation's test set", "data", OWN, reason))
     sets += [given_set(path, labels) for path in order.data]
     say("drawing the simulated set, or finding it as it was drawn")
-    simulated = simulated_set(margins.simulated, labels, order.cache)
+    simulated = simulated_set(margins.simulated, champion.card, order.cache)
     if simulated:
         sets.append(simulated)
     else:
-        reason = "The simulator draws none, or only one, of this model's labels."
+        reason = "The simulator draws no scans for this model, or of one of its labels only."
         absent.append(not_judged("The simulated set", "data", SIMULATED, reason))
     if not sets:
         raise DataError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from handlers.card import ModelCard
 from handlers.user_cache import user_cache
 from training.data.frozen import DATA_SETS, is_frozen, load, read_about
 from training.data.manifest import DataError, Scan, of_split
@@ -18,7 +19,7 @@ from training.data.reading import read_all
 from training.gate.margins import GIVEN, OWN, SIMULATED, SimulatedOrder
 from training.gate.strangers import read_strangers, write_strangers
 from training.origin import data_sha256, with_hashes_of_files
-from training.simulator.labels import LABELS
+from training.simulator.teaching import labels_to_draw
 from training.simulator.writing import Order, write_set
 
 SIMULATOR = Path(__file__).resolve().parents[1] / "simulator"
@@ -98,16 +99,16 @@ def test_set(name: str, kind: str, scans: Sequence[Scan], labels: Sequence[str])
 test_set.__test__ = False  # type: ignore[attr-defined]  # for pytest
 
 
-def simulated_set(order: SimulatedOrder, labels: Sequence[str], cache: Path | None = None) -> TestSet | None:
-    """The set that the simulator draws of these labels, kept in a cache; None where it draws fewer than two of them."""
-    drawn = tuple(label for label in LABELS if label in labels)
+def simulated_set(order: SimulatedOrder, card: ModelCard, cache: Path | None = None) -> TestSet | None:
+    """The set that the simulator draws for a model, kept in a cache; None where it draws fewer than two of its labels."""
+    drawn = tuple(sorted(labels_to_draw(card)))
     if len(drawn) < 2:
         return None
     folder = (cache or user_cache()) / "gate" / _key(order, drawn)
     if not _is_whole(folder):
         _draw(order, drawn, folder)
     scans = [replace(scan, split=TEST) for scan in read_all([folder / "scans"])]
-    made = test_set("simulated", SIMULATED, scans, labels)
+    made = test_set("simulated", SIMULATED, scans, card.labels)
     strangers = with_hashes_of_files(read_strangers(folder / STRANGERS))
     return replace(made, strangers=strangers, sha256=data_sha256([*made.scans, *strangers]))
 

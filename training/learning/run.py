@@ -157,7 +157,7 @@ class _Steps:
         )
         drawn = sources.read_simulated(folder)
         if not drawn:
-            facts["left_out"] = "the simulator draws none of the model's labels"
+            facts["left_out"] = "the simulator draws no scans for this model"
         else:
             facts |= {"scans": len(drawn), "note": f"{len(drawn)} scans drawn"}
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from handlers.card import ModelCard
+from training import learnt
 from training.data.frozen import FrozenDataSet, load
 from training.data.leaks import check_split, refuse_leaks
 from training.data.manifest import DataError, Scan, of_split
 from training.data.reading import join, read_all
-from training.simulator.labels import LABELS
+from training.origin import with_hashes_of_files
+from training.simulator.teaching import labels_to_draw
 from training.simulator.writing import Order as Drawing
 from training.simulator.writing import write_set
 
@@ -80,7 +82,8 @@ def refuse_unknown(folder: Path, scans: Sequence[Scan], card: ModelCard) -> None
 def read_replayed(folders: Sequence[Path], card: ModelCard) -> list[Scan]:
     """The scans of an earlier training with the model's labels, in the splits train and val.
 
-    Raises DataError when they have no splits, or when the model knows none of their labels.
+    Raises DataError when they have no splits, when the model knows none of their labels, or when by its card it was
+    trained with others: labels of the same name are no proof that the pictures are of its kind.
     """
     scans = [scan for scan in read_all(folders, least_labels=1) if scan.label in card.labels]
     names = ", ".join(str(folder) for folder in folders)
@@ -91,12 +94,33 @@ def read_replayed(folders: Sequence[Path], card: ModelCard) -> list[Scan]:
             f"{names} has scans without a split, some of which the version may have been tested on; "
             "name the manifest that it was trained with, or run `./retinote data split`"
         )
-    return [scan for scan in scans if scan.split in LEAST_PATIENTS]
+    used = with_hashes_of_files([scan for scan in scans if scan.split in LEAST_PATIENTS])
+    known = _learnt_from(card, used)
+    if known is not None and known < len(used) / 2:
+        raise DataError(
+            f"{card.name} {card.version} was not trained with {len(used) - known} of the {len(used)} scans of {names}; name "
+            "the data that it was trained with, or none: then it is its own teacher"
+        )
+    return used
+
+
+def _learnt_from(card: ModelCard, scans: Sequence[Scan]) -> int | None:
+    """How many of the scans the model has learnt from, by the note in its card; None where that can't tell.
+
+    The note of a version that was fine-tuned without its predecessor's data holds only what came since.
+    """
+    content, tuned = card.made_with.get(learnt.FIELD), card.made_with.get("learning")
+    if content is None or isinstance(tuned, dict) and not tuned.get("replayed"):
+        return None
+    try:
+        return learnt.found(content, [(scan.sha256, scan.pixels_sha256) for scan in scans])
+    except ValueError:
+        return None
 
 
 def simulate(out: Path, card: ModelCard, per_label: int, seed: int, threads: int) -> None:
     """Draw scans of the model's labels to `out`; none where the simulator draws fewer than two of them."""
-    labels = tuple(label for label in card.labels if label in LABELS)
+    labels = labels_to_draw(card)
     if len(labels) < 2 or not per_label:
         return
     write_set(Drawing(out, labels, per_label, seed), workers=threads, overwrite=True)

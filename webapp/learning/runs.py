@@ -64,7 +64,7 @@ def ask(
         raise RunRefused(f"The seed must be from 0 to {MOST_SEED}, not {seed}.")
     chosen = _data_set(data_set, model)
     model = _checked(model or (chosen.model_name if chosen else ""))
-    folders = [str(Path(folder).absolute()) for folder in (replay or settings.LEARN_REPLAY)]
+    folders = [str(Path(folder).absolute()) for folder in (replay or _replayed_by(model))]
     for folder in folders:
         if not Path(folder).exists():
             raise RunRefused(f"There is no {folder} to replay: name a manifest, or a folder with one.")
@@ -193,6 +193,11 @@ def _checked(model: str) -> str:
     if model and model not in answering:
         raise RunRefused(f"{model} is the model of no modality here; these are: {', '.join(answering)}.")
     return model or answering[0]
+
+
+def _replayed_by(model: str) -> list[str]:
+    """The data that the settings name for replay: those of the default modality's model, and of no other."""
+    return list(settings.LEARN_REPLAY) if model == modalities.models()[0] else []
 
 
 def _data_set(number: int | None, model: str) -> DataSet | None:

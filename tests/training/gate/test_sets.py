@@ -118,18 +118,32 @@ def test_a_note_knows_its_scans_and_hardly_any_other() -> None:
     assert len(kept["filter"]) < 4 * 1000
 
 
-def test_the_simulated_set_is_the_same_each_time_and_drawn_anew_when_it_is_damaged(tmp_path: Path) -> None:
-    first = simulated_set(SMALL, ("CNV", "NORMAL", "OTHER"), tmp_path)
+def card_of(world: World, name: str, *labels: str) -> ModelCard:
+    """The card of a model with these labels."""
+    card = ModelCard.load(world.champion / CARD_NAME)
+    return dataclasses.replace(card, name=name, labels=labels, statistics=None, caveats={}, groups={})
+
+
+def test_the_simulated_set_is_the_same_each_time_and_drawn_anew_when_it_is_damaged(
+    world: World, tmp_path: Path
+) -> None:
+    card = card_of(world, "retina-oct", "CNV", "NORMAL", "OTHER")
+    first = simulated_set(SMALL, card, tmp_path)
     assert first is not None
     assert (first.kind, len(first.scans), len(first.strangers)) == (SIMULATED, 6, 2 * len(KINDS))
     assert all(scan.mask for scan in first.scans)
     scan = first.scans[0].path
     scan.write_bytes(scan.read_bytes() + b"x")
 
-    again = simulated_set(SMALL, ("CNV", "NORMAL", "OTHER"), tmp_path)
+    again = simulated_set(SMALL, card, tmp_path)
 
     assert again is not None and again.sha256 == first.sha256
-    assert simulated_set(SMALL, ("CNV", "OTHER"), tmp_path) is None
+    assert simulated_set(SMALL, card_of(world, "retina-oct", "CNV", "OTHER"), tmp_path) is None
+
+
+def test_no_b_scans_are_drawn_for_a_model_of_other_pictures(world: World, tmp_path: Path) -> None:
+    """Fundus photographs and X-rays have labels of the same names."""
+    assert simulated_set(SMALL, card_of(world, "chest-xray", "AMD", "DR", "NORMAL"), tmp_path) is None
 
 
 def test_other_labels_and_other_models_are_not_compared(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,6 +149,17 @@ def test_what_cannot_be_run_is_refused_with_a_sentence() -> None:
         runs.ask(replay=["/nowhere"])
     with pytest.raises(runs.RunRefused, match="none to go on with"):
         runs.resume()
+
+
+def test_the_data_that_the_settings_name_are_replayed_for_the_default_modality_alone(
+    settings: Any, tmp_path: Path
+) -> None:
+    settings.MODELS, settings.LEARN_REPLAY = [], [str(tmp_path)]
+    assert runs.ask().options["replay"] == [str(tmp_path)]
+    runs.stop()
+    assert runs.ask(model="chest-xray").options["replay"] == []
+    runs.stop()
+    assert runs.ask(model="chest-xray", replay=[str(tmp_path)]).options["replay"] == [str(tmp_path)]
 
 
 def test_an_alarm_starts_a_run_once_a_day_and_only_where_learning_is_switched_on(settings: Any) -> None:
