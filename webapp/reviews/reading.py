@@ -98,9 +98,9 @@ def record(
 ) -> Review:
     """Keep a verdict as the reader's current one; earlier ones stay, no longer current.
 
-    A reader who agrees gives the model's label, so `label` is taken from the scan where the model names one. A verdict
-    of "" follows from the label, see `verdict_of`. Whether the reading is blind follows from what was shown to the
-    reader until now.
+    A reader who agrees gives the model's label, so `label` is taken from the scan where the model names one; who is
+    unsure names none, so that it is dropped. A verdict of "" follows from the label, see `verdict_of`. Whether the
+    reading is blind follows from what was shown to the reader until now.
 
     With `of_volume` it is a verdict on the scan's volume. Where another B-scan leads that by now, a reader who does not
     know the answers means that one; any other has seen another answer.
@@ -122,7 +122,7 @@ def record(
             scan=now,
             reader=reader,
             verdict=said,
-            label=now.label if said == Verdict.AGREE and answer.names_label else label,
+            label=_label_of(answer, said, label),
             comment=comment,
             blind=not (shown.answer or shown.readings or seen),
             blind_by_server=True,
@@ -152,6 +152,13 @@ def record(
     instruments.REVIEWS.labels(review.verdict, scan.model_name, review.model_version).inc()
     scan.refresh_from_db()
     return review
+
+
+def _label_of(answer: Answer, verdict: str, label: str) -> str:
+    """The label to record for a verdict on the model's answer."""
+    if verdict == Verdict.UNSURE:
+        return ""
+    return answer.label if verdict == Verdict.AGREE and answer.names_label else label
 
 
 def _meant(scan: Scan, reader: User, of_volume: bool) -> Scan:

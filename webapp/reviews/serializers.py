@@ -77,7 +77,7 @@ class ReviewSerializer(DeIdentified, serializers.Serializer[Any]):
         required=False,
         allow_blank=True,
         default="",
-        help_text="Needed to disagree: the right label.",
+        help_text="Needed to disagree: the right label. Who is unsure names none: with `unsure` it is dropped.",
     )
     comment = TextField(max_length=2000, required=False, allow_blank=True, default="")
     user_id = serializers.CharField(source="reader_id", read_only=True)

@@ -1882,7 +1882,7 @@ export interface components {
              */
             readonly blind_source: components["schemas"]["BlindSourceEnum"];
             /**
-             * @description Needed to disagree: the right label.
+             * @description Needed to disagree: the right label. Who is unsure names none: with `unsure` it is dropped.
              * @default
              */
             label: string;
@@ -1931,7 +1931,7 @@ export interface components {
              */
             of_volume: boolean;
             /**
-             * @description Needed to disagree: the right label.
+             * @description Needed to disagree: the right label. Who is unsure names none: with `unsure` it is dropped.
              * @default
              */
             label: string;

@@ -56,6 +56,18 @@ def test_each_reader_has_a_current_verdict(scan: str, clinician: User, colleague
     }
 
 
+@pytest.mark.parametrize("more", [{}, {"blind": True}])
+def test_who_is_unsure_names_no_label_whatever_is_sent(
+    scan: str, clinician: User, colleague: User, api: Clients, more: dict[str, Any]
+) -> None:
+    for reader in (clinician, colleague):
+        given = {"verdict": "unsure", "label": "DME", **more}
+        review = api(reader).post(f"{scan}review/", given, format="json")
+        assert (review.status_code, review.json()["label"]) == (201, "")
+
+    assert api(clinician).get(scan).json()["final_reading"] is None
+
+
 @pytest.mark.parametrize(
     ("verdict", "field"),
     [
