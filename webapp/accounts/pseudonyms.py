@@ -16,13 +16,21 @@ def pseudonym(kind: str, value: object) -> str:
     return f"{kind}-{digest.hexdigest()[:12]}"
 
 
-def patient_pseudonym(clinic: str, reference: str, volume_id: object) -> str:
-    """The pseudonym of whom a scan is of: a reference counts within its clinic, as two may give the same to different people.
+def circle_of(clinic: str, user_id: object) -> str:
+    """Within what a reference means one patient: the clinic, or a user without one."""
+    return clinic or str(user_id or "")
+
+
+def patient_pseudonym(circle: str, reference: str, volume_id: object) -> str:
+    """The pseudonym of whom a scan is of: a reference counts within its circle (`circle_of`) alone.
 
     Without a reference all B-scans of a volume are of one patient; "" for a scan by itself, whose patient is not known.
     """
     if reference:
-        return pseudonym("patient", f"{clinic}/{reference}")
+        # Clinic "north" may refer to a patient as "east/1", as clinic "north/east" does as "1". Nothing that is typed
+        # holds a null character; other clinics keep the pseudonyms that they have.
+        between = "\0" if "/" in circle else "/"
+        return pseudonym("patient", f"{circle}{between}{reference}")
     return pseudonym("patient", f"volume {volume_id}") if volume_id else ""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from handlers.card import ModelCard
 from handlers.local_calibration import rescaled
+from webapp.accounts.pseudonyms import circle_of
 from webapp.calibration import copies
 from webapp.calibration.models import CalibrationProfile
 from webapp.calibration.sample import Sample
@@ -48,6 +49,7 @@ REASONS: Mapping[str, str] = {
 """Why scans are left out, as the end of a sentence that begins with their number."""
 FIELDS = (
     "pk",
+    "user_id",
     "clinic",
     "patient_ref",
     "volume_id",
@@ -227,12 +229,12 @@ def _kinds_found(findings: Mapping[str, Any] | None) -> frozenset[str] | None:
 
 
 def _patient(row: Mapping[str, Any]) -> tuple[str, str]:
-    """A key of the scan's patient: a reference counts within its clinic.
+    """A key of the scan's patient: a reference counts within its circle, as in exports.
 
     Without one all B-scans of a volume are of one patient, and a scan by itself is a patient's own.
     """
     if row["patient_ref"]:
-        return row["clinic"], row["patient_ref"]
+        return circle_of(row["clinic"], row["user_id"]), row["patient_ref"]
     return "", str(row["volume_id"] or row["pk"])
 
 

@@ -11,6 +11,7 @@ from bson import ObjectId
 from django.db import IntegrityError
 from django.db.models import Count, Max, Q
 
+from webapp.accounts.pseudonyms import circle_of
 from webapp.core import clock, modalities
 from webapp.drift.models import DriftStream
 from webapp.drift.samples import FIELDS, Value, values_of
@@ -26,7 +27,7 @@ MOST_READ = 5000
 
 @dataclass(frozen=True)
 class NewScan:
-    """A scan for comparison; `patient` is "" where it is not known."""
+    """A scan for comparison; `patient` is a key within the stream, "" where it is not known."""
 
     key: ObjectId
     time: datetime
@@ -84,11 +85,13 @@ def new_scans(stream: DriftStream) -> Iterator[NewScan]:
     # All of the key is in the query: MOST_READ scans of others that were left over would hide the stream's own for good.
     key = (_holds(name, getattr(stream, name)) for name in KEY)
     own = _answered().filter(seen, *key, timestamp__lte=clock.now())
-    names = ("pk", "timestamp", "patient_ref", *FIELDS)
+    names = ("pk", "timestamp", "user_id", "patient_ref", *FIELDS)
     rows = own.order_by("timestamp", "pk").values_list(*names)[:MOST_READ]
     for values in rows.iterator(chunk_size=500):
         row: dict[str, Any] = dict(zip(names, values, strict=True))
-        yield NewScan(row["pk"], row["timestamp"], row["patient_ref"] or "", values_of(row))
+        reference = row["patient_ref"]
+        patient = f"{circle_of(stream.clinic, row['user_id'])}/{reference}" if reference else ""
+        yield NewScan(row["pk"], row["timestamp"], patient, values_of(row))
 
 
 def _holds(name: str, value: str) -> Q:

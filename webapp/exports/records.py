@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from webapp.accounts.models import User
-from webapp.accounts.pseudonyms import patient_pseudonym, pseudonym
+from webapp.accounts.pseudonyms import circle_of, patient_pseudonym, pseudonym
 from webapp.annotations.models import Annotation, disclose_shapes
 from webapp.reviews.models import Review
 from webapp.reviews.reading import independence_of
@@ -163,7 +163,7 @@ def _record(
 ) -> Record:
     return Record(
         name=pseudonym("scan", scan.pk),
-        patient=patient_pseudonym(scan.clinic, scan.patient_ref, scan.volume_id),
+        patient=patient_pseudonym(circle_of(scan.clinic, scan.user_id), scan.patient_ref, scan.volume_id),
         scan=scan,
         verdicts=tuple(
             Verdict(

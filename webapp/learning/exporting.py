@@ -29,6 +29,7 @@ from webapp.learning.settled import (
     COPY,
     LIKE_TEST,
     Gathered,
+    as_exported,
     gather,
     sentences,
     still_settled,
@@ -169,6 +170,7 @@ def _test_set(division: sides.Division) -> dict[str, Any]:
     """The whole test set, as trainings read it: what is stored, with what was decided now."""
     patients = set(PatientSide.objects.filter(side=Side.TEST).values_list("patient", flat=True))
     patients |= {each.patient for each in division.new_patients if each.side == Side.TEST}
+    patients |= as_exported(patients)  # trainings learn from exports, too
     pictures = dict(
         PictureSide.objects.filter(side=Side.TEST).values_list("pixels_sha256", "perceptual_hash")
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from bson import ObjectId
 from django.db.models import Q
 
-from webapp.accounts.pseudonyms import patient_pseudonym, pseudonym
+from webapp.accounts.pseudonyms import circle_of, patient_pseudonym, pseudonym
 from webapp.learning.rules import ExportRefused, Rules
 from webapp.reviews.models import Review
 from webapp.reviews.outcome import final_of, independent_labels, pairs_of
@@ -193,9 +193,29 @@ def _enough(reviews: Sequence[Review], independent: int, rules: Rules) -> bool:
 
 
 def patient_of(row: Mapping[str, Any]) -> str:
-    """The pseudonym of the scan's patient, as in exports; without a reference a scan by itself is a patient's own."""
-    known = patient_pseudonym(row["clinic"], row["patient_ref"], row["volume_id"])
-    return known or pseudonym("patient", f"scan {row['pk']}")
+    """The pseudonym of the scan's patient, by which the side is decided for good.
+
+    Without a reference a scan by itself is a patient's own. Exports have it, too, but tell more patients apart: those of
+    accounts without a clinic, and of clinics with a slash in their name (`as_exported`).
+    """
+    if row["patient_ref"]:
+        return _of_reference(row["clinic"], row["patient_ref"])
+    return patient_pseudonym("", "", row["volume_id"]) or pseudonym("patient", f"scan {row['pk']}")
+
+
+def _of_reference(clinic: str, reference: str) -> str:
+    return pseudonym("patient", f"{clinic}/{reference}")
+
+
+def as_exported(patients: Collection[str]) -> set[str]:
+    """The pseudonyms in exports of those of these patients who have another one there, see `patient_of`."""
+    scans = Scan.objects.filter(Q(clinic="") | Q(clinic__contains="/")).exclude(patient_ref="").order_by()
+    rows = scans.values_list("clinic", "user_id", "patient_ref").distinct()
+    return {
+        patient_pseudonym(circle_of(clinic, user_id), reference, None)
+        for clinic, user_id, reference in rows
+        if _of_reference(clinic, reference) in patients
+    }
 
 
 def still_settled(scans: Sequence[Settled], rules: Rules) -> set[ObjectId]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webapp.accounts.models import User
+from webapp.accounts.pseudonyms import circle_of
 from webapp.audit.recording import Actor
 from webapp.scans.models import Scan
 from webapp.versions.choosing import subject_of
@@ -29,7 +30,7 @@ class Owner:
     @property
     def circle(self) -> str:
         """Within what a patient has one pseudonym: the clinic, or a user without one."""
-        return self.clinic or str(self.user.pk if self.user else "")
+        return circle_of(self.clinic, self.user.pk if self.user else None)
 
     def subject(self, said: Mapping[str, object], sha256: str) -> str:
         """Whom a new file is of, for the choice of a version, by what people or the file say of it."""

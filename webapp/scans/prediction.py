@@ -13,6 +13,7 @@ from bson import ObjectId
 from django.db.models import F
 
 from webapp.accounts.models import User
+from webapp.accounts.pseudonyms import circle_of
 from webapp.core import clock, modalities, request_id
 from webapp.core.modalities import BEFORE
 from webapp.inference.model_server import (
@@ -91,7 +92,7 @@ def is_ready(modality: str | None) -> bool:
 
 def subject_of(scan: Scan) -> str:
     """Whom a stored scan is of, for the choice of a version: the same as when it was uploaded."""
-    return choosing.subject_of(scan.clinic or str(scan.user_id or ""), scan.patient_ref, scan.sha256)
+    return choosing.subject_of(circle_of(scan.clinic, scan.user_id), scan.patient_ref, scan.sha256)
 
 
 def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:

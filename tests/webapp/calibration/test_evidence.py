@@ -14,6 +14,7 @@ from handlers.card import ModelCard
 from handlers.local_calibration import rescaled
 from tests.images import encoded
 from tests.webapp.calibration.conftest import Verified, command
+from webapp.accounts.models import User
 from webapp.calibration import profiles
 from webapp.calibration.evidence import CalibrationRefused, gather
 from webapp.calibration.models import CalibrationProfile
@@ -58,6 +59,15 @@ def test_bscans_of_a_volume_without_a_reference_are_of_one_patient(folder: Path,
 
     with pytest.raises(CommandError, match="The 60 scans are of 1 patient; .* so 9 are missing"):
         command()
+
+
+def test_two_accounts_without_a_clinic_may_mean_two_people_by_one_reference(
+    verified: Verified, card: ModelCard, clinician: User, stranger: User
+) -> None:
+    for user in (clinician, stranger):
+        verified(2, user=user, clinic="", patient_ref="1")
+
+    assert gather(card).patients == 2
 
 
 def test_copies_of_one_picture_count_once(folder: Path, verified: Verified, card: ModelCard) -> None:

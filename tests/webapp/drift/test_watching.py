@@ -11,6 +11,7 @@ import pytest
 from handlers.card import ModelCard
 from tests.webapp.audit.conftest import NewRecords, collection
 from tests.webapp.drift.conftest import APART, Answered, stream
+from webapp.accounts.models import User
 from webapp.audit.models import Action
 from webapp.core import clock
 from webapp.drift import gathering, telling, watching
@@ -108,6 +109,15 @@ def test_too_few_scans_say_how_many_are_missing(answered: Answered) -> None:
     watch()
     assert (stream().tests, stream().earlier_scans, stream().waiting) == (1, BLOCK, 0)
     assert f"{BLOCK} of {EARLIER} scans to compare later ones with are there" in state()
+
+
+def test_two_accounts_without_a_clinic_may_mean_two_people_by_one_reference(
+    answered: Answered, clinician: User, stranger: User
+) -> None:
+    for user in (clinician, stranger):
+        answered(2, user=user, clinic="", patient_ref="1")
+    watch()
+    assert stream().waiting == 2
 
 
 def test_each_clinic_device_version_and_calibration_is_watched_by_itself(answered: Answered) -> None:

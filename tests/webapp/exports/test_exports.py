@@ -16,10 +16,12 @@ import pytest
 from PIL import Image
 
 import cli
-from tests.webapp.conftest import Clients, Predicted
+from tests.webapp.conftest import Clients, Predicted, make_user
 from tests.webapp.x_rays import as_x_ray
 from training.data.reading import read_scans
+from webapp.accounts.abilities import Role
 from webapp.accounts.models import User
+from webapp.accounts.pseudonyms import pseudonym
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
 from webapp.scans import storage
@@ -330,6 +332,29 @@ def test_a_patient_has_one_pseudonym_and_another_clinics_same_reference_another(
     patients = [row["patient"] for row in rows(exported(api, administrator, "csv"))]
 
     assert patients[0] == "" and patients[2] == patients[3] and len(set(patients)) == 3
+
+
+def test_two_accounts_without_a_clinic_may_mean_two_people_by_one_reference(
+    administrator: User, predicted: Predicted, api: Clients
+) -> None:
+    one, other = (make_user(name, Role.CLINICIAN) for name in ("nora", "niels"))
+    for user in (one, one, other):
+        predicted(user, patient_ref="1")
+
+    others, *own = [row["patient"] for row in rows(exported(api, administrator, "csv"))]
+
+    assert own[0] == own[1] != others
+
+
+def test_a_slash_in_the_name_of_a_clinic_makes_two_patients_no_one(
+    administrator: User, predicted: Predicted, api: Clients
+) -> None:
+    predicted(make_user("nora", Role.CLINICIAN, "north"), patient_ref="east/1")
+    predicted(make_user("niels", Role.CLINICIAN, "north/east"), patient_ref="1")
+
+    of_north_east, of_north = [row["patient"] for row in rows(exported(api, administrator, "csv"))]
+
+    assert of_north == pseudonym("patient", "north/east/1") != of_north_east
 
 
 def test_only_the_chosen_or_what_the_filters_find(

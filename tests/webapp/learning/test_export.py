@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import hashlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.webapp.audit.conftest import NewRecords
+from tests.webapp.conftest import Clients
 from tests.webapp.learning.conftest import LABELS, MODEL, SIDE, Many, Read, command, newest, picture, say
 from training.data.manifest import read_rows
 from webapp.accounts.models import User
@@ -344,6 +347,22 @@ def test_patients_stay_on_their_side_for_good(settled: Many, readers: list[User]
     test_rows = [row for row in rows() if row["split"] == "test"]
     assert {row["patient_id"] for row in test_rows} == set(kept["patients"])
     assert {row["pixels_sha256"] for row in test_rows} <= {one["pixels_sha256"] for one in kept["scans"]}
+
+
+@pytest.mark.parametrize("clinic", ["", "north/east"])
+def test_trainings_know_the_test_set_by_the_pseudonyms_of_exports_too(
+    settled: Many, learning: Path, administrator: User, api: Clients, clinic: str
+) -> None:
+    settled(12, clinic=clinic)
+    command()
+    in_test = {Path(row["file"]).stem: row["split"] == "test" for row in rows()}
+    held_out = json.loads((learning / "test-set.json").read_text())["patients"]
+
+    table = api(administrator).post("/api/v1/exports/", {"format": "csv"}).content.decode()
+
+    exported = {row["scan"]: row["patient"] for row in csv.DictReader(io.StringIO(table))}
+    assert {scan: patient in held_out for scan, patient in exported.items()} == in_test
+    assert any(in_test.values()) and not all(in_test.values())
 
 
 def test_a_picture_stays_on_its_side_under_another_name(settled: Many, read: Read) -> None:
