@@ -107,11 +107,11 @@ class CalibrationProfileAdmin(DisclosingAdmin[CalibrationProfile]):
         return TemplateResponse(request, "admin/calibration/proposal.html", context)
 
     def undo(self, request: HttpRequest) -> HttpResponse:
-        """Take back the calibration in use."""
+        """Take back the calibration in use, if it is the one that was shown beside the button."""
         user, model = _may_calibrate(request)
         disclose_everything(user)
         try:
-            undone, used = profiles.undo(user, model)
+            undone, used = profiles.undo(user, model, request.POST.get("name", ""))
         except profiles.EXPECTED_ERRORS as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()

@@ -140,19 +140,26 @@ def store(profile: CalibrationProfile) -> CalibrationProfile:
     return profile
 
 
-def undo(by: User | None = None, model: str = "") -> tuple[CalibrationProfile, CalibrationProfile | None]:
+def undo(
+    by: User | None = None, model: str = "", name: str = ""
+) -> tuple[CalibrationProfile, CalibrationProfile | None]:
     """Take back the calibration of a model in use, with a record. Returns it, and the one in use from now on, if any.
 
-    Raises CalibrationRefused when none is in use, and CalibrationFailed.
+    With a `name` it is taken back only if it is the one of that name: after a second click, or somebody else's, the one
+    before it is in use. Raises CalibrationRefused when none is in use, or another one, and CalibrationFailed.
     """
-    name = _checked(model)
+    model = _checked(model)
     check_folder()
 
     def write() -> CalibrationProfile:
-        used = CalibrationProfile.objects.in_use(name)
+        used = CalibrationProfile.objects.in_use(model)
         if used is None:
             raise CalibrationRefused(
-                f"No local calibration of {name} is in use: there is nothing to take back."
+                f"No local calibration of {model} is in use: there is nothing to take back."
+            )
+        if name and used.name != name:
+            raise CalibrationRefused(
+                f"The calibration {name} is not in use, but {used.name} is. Nothing was taken back."
             )
         before = CalibrationProfile.objects.get(pk=used.pk)
         used.undone_at, used.undone_by = clock.now(), by
@@ -169,7 +176,7 @@ def undo(by: User | None = None, model: str = "") -> tuple[CalibrationProfile, C
 
     undone = all_or_nothing(write)
     publish()
-    return undone, CalibrationProfile.objects.in_use(name)
+    return undone, CalibrationProfile.objects.in_use(model)
 
 
 def publish() -> list[Path]:

@@ -98,6 +98,11 @@ class WhichCalibrationSerializer(serializers.Serializer[Any]):
     model = serializers.CharField(
         default="", max_length=80, help_text="The model's name; without one, the first modality's."
     )
+    name = serializers.CharField(
+        default="",
+        max_length=40,
+        help_text="The calibration's: if another one is in use, nothing is taken back. Without it, the one in use.",
+    )
 
 
 class UndoneCalibrationSerializer(serializers.Serializer[Any]):

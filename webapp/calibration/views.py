@@ -115,15 +115,14 @@ class UndoCalibrationView(APIView):
     def post(self, request: Request) -> Response:
         """Take back a model's calibration in use; the one before it is in use again, or the model's card.
 
-        409 (`calibration_refused`) where none is in use.
+        409 (`calibration_refused`) where none is in use, or another one than is named.
         """
         assert isinstance(request.user, User)
         given = WhichCalibrationSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         disclose_everything(request.user)
         with _errors_as_answers():
-            undone, used = profiles.undo(
-                request.user, _model_for(request.user, given.validated_data["model"])
-            )
+            model = _model_for(request.user, given.validated_data["model"])
+            undone, used = profiles.undo(request.user, model, given.validated_data["name"])
         told = UndoneCalibrationSerializer({"undone": undone, "in_use": used}, context=in_use())
         return Response(told.data)

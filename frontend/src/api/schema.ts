@@ -143,7 +143,7 @@ export interface paths {
         /**
          * @description Take back a model's calibration in use; the one before it is in use again, or the model's card.
          *
-         *     409 (`calibration_refused`) where none is in use.
+         *     409 (`calibration_refused`) where none is in use, or another one than is named.
          */
         post: operations["calibrations_undo_create"];
         delete?: never;
@@ -2659,6 +2659,11 @@ export interface components {
              * @default
              */
             model: string;
+            /**
+             * @description The calibration's: if another one is in use, nothing is taken back. Without it, the one in use.
+             * @default
+             */
+            name: string;
         };
         /** @description A preset of brightness: what is black and what white, as shares of the picture's own range. */
         Window: {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,29 @@ def test_calibrating_with_buttons_in_the_administration(
     assert not list(folder.glob("*.json"))
     assert browser.get(calibrate).status_code == browser.get(undo).status_code == 405
     assert browser.post(f"{LIST}{made.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_second_click_takes_no_other_calibration_back(
+    folder: Path, verified: Verified, card: ModelCard, administrator: User, api: Clients
+) -> None:
+    verified(60)
+    first, second = profiles.calibrate(), profiles.calibrate()
+    browser = signed_in(administrator)
+    (form,) = re.findall(r"<form[^>]*/undo/.*?</form>", browser.get(LIST).content.decode(), re.DOTALL)
+    shown = dict(re.findall(r'name="(model|name)" value="([^"]*)"', form))
+
+    clicks = [browser.post(f"{LIST}undo/", shown, follow=True).content.decode() for _ in range(2)]
+
+    assert f"The calibration {second.name} is taken back; {first.name} is in use again." in clicks[0]
+    assert (
+        f"The calibration {second.name} is not in use, but {first.name} is. Nothing was taken back."
+        in clicks[1]
+    )
+    refused = api(administrator).post(f"{CALIBRATIONS}undo/", {"name": second.name})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "calibration_refused")
+    assert CalibrationProfile.objects.in_use(card.name) == first
+    undone = api(administrator).post(f"{CALIBRATIONS}undo/", {"name": first.name}).json()
+    assert (undone["undone"]["name"], undone["in_use"]) == (first.name, None)
 
 
 def test_a_start_hands_over_what_is_stored(folder: Path, verified: Verified, card: ModelCard) -> None:
