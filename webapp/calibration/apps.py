@@ -8,3 +8,10 @@ class CalibrationConfig(AppConfig):
 
     name = "webapp.calibration"
     verbose_name = "Local calibration"
+
+    def ready(self) -> None:
+        """Hear of what `./retinote models` has changed."""
+        from webapp.audit.model_changes import listen
+        from webapp.calibration.following import on_model_change
+
+        listen(on_model_change)

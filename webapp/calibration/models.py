@@ -8,19 +8,32 @@ from django.db import models
 
 from webapp.audit.hashing import audited
 from webapp.core import clock
+from webapp.versions.defaults import last_decision
 
 
 class CalibrationProfileQuerySet(models.QuerySet["CalibrationProfile"]):
     """Where queries for profiles start."""
 
     def in_use(self, model_name: str) -> CalibrationProfile | None:
-        """The profile that the model's answers follow: the newest that was not taken back. None: the model's card."""
-        return self.filter(model_name=model_name, undone_at=None).order_by("-made_at", "-pk").first()
+        """The profile that the model's answers follow: the newest for the weights that answer. None: the model's card."""
+        newest = self.filter(model_name=model_name).order_by("-made_at", "-pk").first()
+        if newest is None:
+            return None
+        # A calibration is for the weights that answered by default then; the audit knows what was decided since.
+        weights, decided = newest.weights_sha256, last_decision(model_name)
+        if decided and decided.time > newest.made_at:
+            weights = decided.weights_sha256
+        return self.of_weights(model_name, weights)
+
+    def of_weights(self, model_name: str, weights_sha256: str) -> CalibrationProfile | None:
+        """The newest profile for these weights that was not taken back; None without one."""
+        fitting = self.filter(model_name=model_name, weights_sha256=weights_sha256, undone_at=None)
+        return fitting.order_by("-made_at", "-pk").first()
 
 
 @audited("calibration")
 class CalibrationProfile(models.Model):
-    """A calibration. It is never changed but may be taken back; the one before it then is in use again."""
+    """A calibration. It is never changed but may be taken back; the one before it for its weights then is in use again."""
 
     name = models.CharField(
         max_length=40, unique=True, help_text="The day and a number; each prediction names it."

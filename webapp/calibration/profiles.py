@@ -93,8 +93,8 @@ def propose(model: str = "") -> Proposal:
 
 
 def _terms_in_use(card: ModelCard, own: Terms) -> Terms:
-    used = CalibrationProfile.objects.in_use(card.name)
-    if used is None or used.weights_sha256 != card.weights_sha256:
+    used = CalibrationProfile.objects.of_weights(card.name, card.weights_sha256)
+    if used is None:
         return own
     return own.with_profile(used.temperature, used.known_from, used.least)
 

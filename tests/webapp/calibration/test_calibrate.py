@@ -18,6 +18,8 @@ from handlers.engines.settings import EngineSettings
 from handlers.local_calibration import LocalCalibration, load_profile, rescaled
 from handlers.predictor import Predictor
 from handlers.request import Options, Request
+from serving.changes import note
+from serving.registry import Choice
 from tests.images import png_bytes
 from tests.webapp.audit.conftest import NewRecords, actions_of
 from tests.webapp.calibration.conftest import Verified, command, excluding
@@ -238,6 +240,83 @@ def test_a_second_click_takes_no_other_calibration_back(
     assert CalibrationProfile.objects.in_use(card.name) == first
     undone = api(administrator).post(f"{CALIBRATIONS}undo/", {"name": first.name}).json()
     assert (undone["undone"]["name"], undone["in_use"]) == (first.name, None)
+
+
+def decide(changes: Path, action: str, version: ModelCard) -> None:
+    """Note that a version answers by default from now on, as `./retinote models` does."""
+    weights = version.weights_sha256
+    note(
+        changes,
+        action,
+        version.name,
+        version.version,
+        weights_sha256=weights,
+        before=Choice(),
+        after=Choice(),
+    )
+
+
+def test_after_a_rollback_the_calibration_of_the_weights_that_answer_is_in_use(
+    folder: Path,
+    verified: Verified,
+    card: ModelCard,
+    settings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    new_records: NewRecords,
+    administrator: User,
+    api: Clients,
+) -> None:
+    settings.MODEL_CHANGES_FILE = tmp_path / "changes.jsonl"
+    newer = replace(card, version="1.1.0", weights_sha256="b" * 64)
+    file = folder / f"{card.name}.json"
+
+    def answers_now(version: ModelCard, action: str) -> None:
+        monkeypatch.setattr(TorchServeClient, "card", lambda _: version)
+        decide(settings.MODEL_CHANGES_FILE, action, version)
+        new_records()
+
+    def in_use() -> list[str]:
+        return [each["name"] for each in api(administrator).get(CALIBRATIONS).json() if each["in_use"]]
+
+    verified(50)
+    first = profiles.calibrate()
+    answers_now(newer, "promote")
+    assert in_use() == [] and not file.exists()
+    assert "in use" not in command("--list")
+    verified(50, model_version=newer.version, weights_sha256=newer.weights_sha256)
+    second = profiles.calibrate()
+    assert in_use() == [second.name] == [load_profile(file).name]
+
+    answers_now(card, "rollback")
+
+    assert in_use() == [first.name] == [load_profile(file).name]
+    assert f"Take {first.name} back" in signed_in(administrator).get(LIST).content.decode()
+    assert f"The calibration {first.name} is taken back; answers follow the model's card again" in command(
+        "--undo"
+    )
+    assert in_use() == [] and not file.exists()
+    answers_now(newer, "promote")
+    assert in_use() == [second.name] == [load_profile(file).name]
+
+
+def test_a_folder_that_cannot_be_written_to_holds_up_no_rollback(
+    folder: Path,
+    verified: Verified,
+    card: ModelCard,
+    settings: Any,
+    tmp_path: Path,
+    new_records: NewRecords,
+) -> None:
+    verified(50)
+    profiles.calibrate()
+    (tmp_path / "file").touch()
+    settings.CALIBRATION_DIR = tmp_path / "file" / "calibration"
+    settings.MODEL_CHANGES_FILE = tmp_path / "changes.jsonl"
+    decide(settings.MODEL_CHANGES_FILE, "rollback", replace(card, weights_sha256="b" * 64))
+
+    assert "model.rollback" in [action for action, _ in actions_of(new_records())]
+    assert CalibrationProfile.objects.in_use(card.name) is None
 
 
 def test_a_start_hands_over_what_is_stored(folder: Path, verified: Verified, card: ModelCard) -> None:
