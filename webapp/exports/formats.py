@@ -52,8 +52,9 @@ def left_out(pictures: Sequence[LeftOut]) -> str:
     writer = TableWriter(text)
     writer.write_row(("scan", "volume", "place", "reason"))
     for picture in pictures:
-        place = "" if picture.record.scan.place is None else picture.record.scan.place + 1
-        writer.write_row((picture.record.name, picture.record.volume, place, picture.reason))
+        # As the table of all scans has them, so that a row is found there by any of them.
+        named = [COLUMNS[name](picture.record) for name in ("scan", "volume", "place")]
+        writer.write_row((*named, picture.reason))
     return text.getvalue()
 
 

@@ -233,6 +233,26 @@ def test_a_picture_that_can_not_be_looked_at_is_left_out(scan: Scan, clinician: 
     assert listed["reason"].startswith("it can't be read")
 
 
+def test_a_picture_that_is_left_out_has_the_place_that_the_table_names(
+    clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    volume = Volume.objects.create(count=2)
+    scans = [predicted(clinician) for _ in range(3)]
+    for place, scan in enumerate(scans[:2]):
+        Scan.objects.filter(pk=scan.pk).update(volume=volume, place=place)
+    for scan in scans:
+        storage.path_of(scan.image_name).write_bytes(b"no picture")
+
+    files = unpacked(exported(api, clinician, "coco"))
+
+    told, listed = (
+        {row["scan"]: (row["volume"], row["place"]) for row in rows(files[name])}
+        for name in ("scans.csv", "left-out.csv")
+    )
+    assert len(listed) == 3 and listed == told
+    assert sorted(place for _, place in listed.values()) == ["", "0", "1"]
+
+
 def test_what_no_time_was_left_for_is_left_out_until_the_next_export(
     scan: Scan, clinician: User, api: Clients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
