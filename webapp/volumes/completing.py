@@ -70,6 +70,7 @@ def complete(
                 in_the_middle=True if place == middle else None,
                 follows=True if lead or place != middle else None,
                 volume_readers=list(lead.readers) if lead else [],
+                reviewed=bool(lead and lead.readers),
                 timestamp=volume.timestamp,
                 next_attempt_at=now,
                 claimed_until=now,

@@ -63,12 +63,20 @@ def _settle(volume_id: ObjectId) -> None:
             chosen = choose(list(answered.values()), middle, rule())
             new = next(key for key, said in answered.items() if said == chosen.said)
             if new != lead:
-                of_volume.filter(pk=lead).update(follows=True)
-                of_volume.filter(pk=new).update(follows=None)
+                _hand_over(of_volume, lead, new)
         if Volume.objects.filter(pk=volume_id, complete=False).update(complete=True) and answered:
             tell(Outcome.ANSWERED, list(found)[:1])
 
     all_or_nothing(write)
+
+
+def _hand_over(of_volume: ScanQuerySet, lead: ObjectId | None, new: ObjectId) -> None:
+    """Let another B-scan lead. Verdicts that were given on it by itself are ones on its volume from then on."""
+    of_volume.filter(pk=lead).update(follows=True)
+    of_volume.filter(pk=new).update(follows=None)
+    readers = of_volume.values_list("readers", flat=True).get(pk=new)
+    if readers:
+        of_volume.exclude(pk=new).update(volume_readers=readers, reviewed=True)
 
 
 def _waits(of_volume: ScanQuerySet) -> bool:

@@ -15,6 +15,7 @@ from webapp.core import clock
 from webapp.receiver import reading
 from webapp.receiver.listening import Receiver
 from webapp.receiver.models import Arrival, Instance, State
+from webapp.reviews import reading as verdicts
 from webapp.scans.models import Scan
 from webapp.volumes.models import Volume
 
@@ -53,6 +54,22 @@ def test_what_was_corrected_holds_for_bscans_that_come_later(
     first, *others = told_of_each(clinician, api)
     assert first.items() >= correction.items()
     assert others == [first, first]
+
+
+def test_bscans_that_come_after_a_verdict_on_their_volume_are_read_too(
+    receiver: Receiver, clinician: User, api: Clients
+) -> None:
+    *early, late = series(3)
+    send(receiver, *early)
+    read_all()
+    [lead] = api(clinician).get("/api/v1/scans/").json()["results"]
+    verdicts.record(Scan.objects.get(pk=lead["id"]), clinician, label="CNV")
+
+    send(receiver, late)
+    read_all()
+
+    bscans = api(clinician).get("/api/v1/scans/", {"volume": lead["volume"]["id"]}).json()["results"]
+    assert [(scan["reviewed"], scan["reader_count"]) for scan in bscans] == [(True, 1)] * 3
 
 
 def forget_what_came(settings: Any) -> None:

@@ -12,15 +12,17 @@ import pytest
 from tests.webapp.conftest import Clients
 from tests.webapp.volumes.conftest import answer, volume_of
 from webapp.accounts.models import User
+from webapp.annotations.models import Annotation
 from webapp.dashboard.metrics import dashboard_metrics
 from webapp.reviews import reading
 from webapp.reviews.models import Review
 from webapp.scans.models import Scan, Status
-from webapp.volumes import leads, views
+from webapp.volumes import audit_checks, leads, views
 from webapp.volumes.models import Volume
 from webapp.volumes.views import visible_bscans
 
 Stored = Callable[..., list[Scan]]
+BOX = {"type": "FragmentSelector", "value": "xywh=pixel:10,20,30,40"}
 
 
 def listed(api: Clients, user: User, query: str = "") -> list[str]:
@@ -127,6 +129,42 @@ def test_a_look_at_another_bscan_ends_reading_blind(
     client = api(clinician)
     assert client.get(f"/api/v1/scans/{scans[0].pk}/").json()["prediction"] == "NORMAL"
     assert client.get(f"/api/v1/scans/{scans[1].pk}/reading/").json()["would_be_blind"] is False
+
+
+def test_who_read_a_bscan_before_it_led_has_read_the_volume(
+    stored: Stored, clinician: User, colleague: User, api: Clients
+) -> None:
+    """As a program gives verdicts on single B-scans, without a word of the volume."""
+    first, read, last = stored(clinician, [3, 1, 1])
+    Annotation.objects.create(scan=last, author=clinician, selector=BOX)
+    reading.record(read, clinician, label="CNV")
+    assert listed(api, clinician, "unread=true") == [str(first.pk)]
+
+    answer(read, 4)
+    leads.follow(Scan.objects.get(pk=read.pk))
+
+    assert listed(api, clinician) == [str(read.pk)]
+    for scan in (first, read, last):
+        shown = api(clinician).get(f"/api/v1/scans/{scan.pk}/").json()
+        assert (shown["reviewed"], shown["reader_count"], shown["read_by_me"]) == (True, 1, True)
+    reading.record(read, colleague, label="CNV")
+    assert len(api(colleague).get(f"/api/v1/scans/{last.pk}/annotations/").json()) == 1, "no draft any more"
+    assert list(audit_checks.readers(list(Scan.objects.all()))) == []
+
+
+def test_whoever_read_a_bscan_blind_before_it_led_sees_the_volume(
+    stored: Stored, clinician: User, api: Clients
+) -> None:
+    first, _, last = stored(clinician, [3, 1, 1])
+    User.objects.filter(pk=clinician.pk).update(reads_blind=True)
+    reading.record(last, User.objects.get(pk=clinician.pk), label="CNV")
+
+    answer(last, 4)
+    leads.follow(Scan.objects.get(pk=last.pk))
+
+    told = api(clinician).get(f"/api/v1/volumes/{volume_of([first]).pk}/").json()
+    assert (told["lead"], told["answer_hidden"]) == (str(last.pk), False)
+    assert listed(api, clinician) == [str(last.pk)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 6])
