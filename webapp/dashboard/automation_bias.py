@@ -23,6 +23,7 @@ from webapp.accounts.pseudonyms import shown_name
 from webapp.dashboard.intervals import share_of
 from webapp.recommendations.answers import Answer
 from webapp.reviews.models import Adjudication, Review
+from webapp.scans.disclosure import disclose_readings
 from webapp.scans.models import ScanQuerySet
 
 FIELDS = ("scan_id", "reader_id", "label", "blind", "blind_by_server", "after_others", "created")
@@ -61,7 +62,8 @@ class Case:
 def automation_bias(scans: ScanQuerySet, user: User, since: datetime) -> dict[str, Any] | None:
     """What the dashboard shows of the readings of these scans since then; None for users who neither read nor manage.
 
-    Who may manage sees every reader of scans whose readings they may know; all others see themselves alone.
+    Who may manage sees every reader of scans whose readings they may know; all others see themselves alone. Notes the
+    scans of the cases as ones of which others' readings are shown.
     """
     everybody = user.may(Ability.MANAGE)
     if not everybody and not user.may(Ability.READ):
@@ -69,6 +71,7 @@ def automation_bias(scans: ScanQuerySet, user: User, since: datetime) -> dict[st
     known = scans.open_to(user).filter(reviewed=True)
     readings = _readings(set(known.order_by().values_list("pk", flat=True)))
     cases = [case for case in _cases(readings, since) if everybody or case.reader == user.pk]
+    disclose_readings(user, {case.scan for case in cases})  # whether the model is right is what others said
     by_reader: dict[ObjectId, list[Case]] = defaultdict(list)
     for case in cases:
         by_reader[case.reader].append(case)

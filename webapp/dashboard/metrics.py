@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
+from bson import ObjectId
 from django.db.models import Count
 from django.db.models.functions import TruncDate
 
@@ -25,7 +26,7 @@ from webapp.dashboard.intervals import share_of
 from webapp.recommendations.answers import Answer, State
 from webapp.recommendations.doubt import DOUBTFUL
 from webapp.reviews.models import Review, Verdict
-from webapp.scans.disclosure import disclose_all_answers
+from webapp.scans.disclosure import disclose_all_answers, disclose_readings
 from webapp.scans.models import Scan, ScanQuerySet, Status, known_answers
 
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -39,7 +40,7 @@ MOST_LATENCIES = 20_000
 class Reading:
     """A reader's last independent reading of a scan: given before anything of others' readings was shown."""
 
-    scan: object
+    scan: ObjectId
     modality: str
     reader: object
     verdict: str
@@ -62,7 +63,9 @@ def dashboard_metrics(user: User, days: int, modality: str = "") -> dict[str, An
     recent = scans.filter(timestamp__gte=since)
     readings = _readings(scans, user, since)
     answered = recent.filter(known_answers(user), status=Status.PREDICTED)
-    disclose_all_answers(user)  # counts of labels on few scans tell the answer to each
+    # Counts on few scans tell the answer to each, and what was said of each.
+    disclose_all_answers(user)
+    disclose_readings(user, {one.scan for one in readings if one.reader != user.pk})
     return {
         "days": days,
         "least_scans": intervals.LEAST_SCANS,

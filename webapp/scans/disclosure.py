@@ -16,10 +16,10 @@ from pymongo import UpdateOne
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.scans.answered import Answered
-from webapp.scans.models import Disclosure, Scan, reads_blind
+from webapp.scans.models import Disclosure, Scan, reads_blind, sees_all_readings
 
 MOST_SINGLE = 1000
-"""More scans at once, such as the 50,000 of an export, are noted as all that exist."""
+"""More scans at once, such as the 50,000 of an export, are noted as all that exist; see `disclose_readings`."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,12 @@ def disclose_new_answers(user: User, answers: Mapping[ObjectId, Answered]) -> No
 
 
 def disclose_readings(user: User, scan_ids: Iterable[ObjectId]) -> None:
-    """Note that verdicts or shapes of others on the scans are shown to the user."""
-    _note(user, "readings_at", {scan_id: {} for scan_id in scan_ids})
+    """Note that verdicts or shapes of others on the scans are shown to the user, or counts that tell them."""
+    shown = list(dict.fromkeys(scan_ids))
+    # A note on all that exist would be wrong for users who learn of readings by their own verdict alone.
+    at_once = len(shown) if sees_all_readings(user) else MOST_SINGLE
+    for at in range(0, len(shown), at_once or 1):
+        _note(user, "readings_at", {scan_id: {} for scan_id in shown[at : at + at_once]})
 
 
 def disclose_all_answers(user: User) -> None:

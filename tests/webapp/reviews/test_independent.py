@@ -20,6 +20,7 @@ from webapp.annotations.models import Annotation
 from webapp.dashboard import intervals
 from webapp.reviews import reading
 from webapp.reviews.models import Review
+from webapp.scans import disclosure
 from webapp.scans.models import Disclosure, Scan
 
 BOX = {"type": "FragmentSelector", "value": "xywh=pixel:100,100,100,100"}
@@ -65,6 +66,7 @@ SHOWING: dict[str, Callable[[APIClient, Scan], Any]] = {
     "the history": lambda client, scan: client.get("/api/v1/history/"),
     "the report": lambda client, scan: client.get(f"/api/v1/scans/{scan.pk}/report/"),
     "an export": export,
+    "the dashboard": lambda client, scan: client.get("/api/v1/dashboard/", {"days": 1}),
 }
 
 
@@ -115,7 +117,33 @@ def test_who_reads_alone_may_change_a_verdict(clinician: User, predicted: Predic
     scan, client = predicted(clinician), api(clinician)
     give_verdict(client, scan, verdict="unsure")
     client.get(f"/api/v1/scans/{scan.pk}/reading/")
+    client.get("/api/v1/dashboard/")
     assert give_verdict(client, scan, label="DME")["independent"] is True
+
+
+def test_counts_of_many_scans_end_no_independence_on_scans_that_are_not_read_yet(
+    clinician: User,
+    colleague: User,
+    administrator: User,
+    predicted: Predicted,
+    api: Clients,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(disclosure, "MOST_SINGLE", 1)
+    *both, unread = (predicted(clinician) for _ in range(3))
+    for scan in both:
+        for reader in (clinician, colleague):
+            give_verdict(api(reader), scan, label="DME")
+    reading.record(unread, colleague, label="DME")
+
+    api(clinician).get("/api/v1/dashboard/")
+    export(api(clinician), both[0])
+
+    assert [disclosure.disclosed_to(clinician, scan).readings for scan in both] == [True, True]
+    assert give_verdict(api(clinician), unread, label="DME")["independent"] is True
+    # To whom all readings are open, those of the third were counted, too.
+    api(administrator).get("/api/v1/dashboard/")
+    assert give_verdict(api(administrator), unread, label="DME")["independent"] is False
 
 
 @pytest.mark.parametrize("way", SHOWING)
