@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.attack.people import People
 from tests.webapp.conftest import PASSWORD, signed_in
 from webapp.accounts import tokens
 from webapp.accounts.models import RefreshSession, User
+from webapp.core import clock
 
 TOKEN, REFRESH, LOGOUT, SESSION, ME = (
     f"/api/v1/auth/{name}/" for name in ("token", "token/refresh", "logout", "session", "me")
@@ -60,6 +62,28 @@ class SignedIn:
             "refresh token": APIClient().post(REFRESH, {"refresh": self.refresh}).status_code,
             "page": self.page.post(REFRESH, {}).status_code,
         }
+
+
+@dataclass
+class OpenedFromIt:
+    """A sign-in, and the administration that was opened from it."""
+
+    refresh: str
+    administration: APIClient
+
+    @classmethod
+    def as_(cls, user: User) -> OpenedFromIt:
+        pair, browser = tokens.issue(user), APIClient()
+        bearer = {"Authorization": f"Bearer {pair.access}"}
+        assert browser.post(SESSION, {"password": PASSWORD}, headers=bearer).status_code == 204
+        return cls(pair.refresh, browser)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the administration still opens to whoever has its cookie."""
+        other = Client()
+        other.cookies["sessionid"] = self.administration.cookies["sessionid"].value
+        return other.get("/admin/").status_code == 200
 
 
 OPEN = {
@@ -161,6 +185,21 @@ def test_changing_ones_own_password_keeps_that_session(administrator: User) -> N
     assert elsewhere.answers(NEW_PASSWORD) == SHUT
 
 
+def test_changing_ones_own_password_keeps_that_session_if_it_was_opened_from_the_page(
+    administrator: User,
+) -> None:
+    here, elsewhere = OpenedFromIt.as_(administrator), OpenedFromIt.as_(administrator)
+    given = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+
+    changed = here.administration.post("/admin/password_change/", given, format="multipart")
+
+    assert changed.status_code == 302
+
+    assert here.is_open
+    assert not elsewhere.is_open
+    assert APIClient().post(REFRESH, {"refresh": here.refresh}).status_code == 401
+
+
 def test_administrators_change_their_own_password_only_with_the_old_one(administrator: User) -> None:
     browser = signed_in(administrator)
     given = {"usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
@@ -216,6 +255,37 @@ def test_a_revoked_sign_in_ends_with_its_access_token(administrator: User, other
     signed_in(other_administrator).post("/admin/accounts/refreshsession/", chosen)
 
     assert APIClient().get(ME, headers=sign_in.bearer()).status_code == 401
+
+
+def revoked(refresh: str, by: User) -> None:
+    chosen = RefreshSession.objects.get(jti=RefreshToken(refresh)["jti"])  # type: ignore[arg-type]
+    given = {"action": "revoke", "_selected_action": [str(chosen.pk)]}
+    assert signed_in(by).post("/admin/accounts/refreshsession/", given).status_code == 302
+
+
+def shown_twice(refresh: str, by: User) -> None:
+    assert [APIClient().post(REFRESH, {"refresh": refresh}).status_code for _ in range(2)] == [200, 401]
+
+
+def signed_out(refresh: str, by: User) -> None:
+    assert APIClient().post(LOGOUT, {"refresh": refresh}).status_code == 204
+
+
+@pytest.mark.parametrize("end", [revoked, shown_twice, signed_out])
+def test_the_administration_ends_with_the_sign_in_that_it_was_opened_from(
+    end: Callable[[str, User], None], administrator: User, other_administrator: User
+) -> None:
+    ended, other = OpenedFromIt.as_(administrator), OpenedFromIt.as_(administrator)
+    assert ended.is_open
+
+    end(ended.refresh, other_administrator)
+
+    assert not ended.is_open
+    assert other.is_open
+    RefreshSession.objects.update(expires=clock.now() - timedelta(seconds=1))
+    tokens.forget_expired()
+    assert not ended.is_open, "it stays shut once its tokens have expired"
+    assert other.is_open, "a page that is closed shuts nothing"
 
 
 def test_tokens_and_sessions_of_the_version_before_are_signed_out_and_no_error(administrator: User) -> None:

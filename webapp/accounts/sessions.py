@@ -1,6 +1,7 @@
 """The administration's sessions, which end after some time without use, and some hours after the sign-in at the latest.
 
-Their hash, which Django compares at each use, binds them to the account's generation of sign-ins (`User`).
+One that was opened from the page ends with the sign-in there, too, once somebody ends that. The hash of a session, which
+Django compares at each use, binds it to the account's generation of sign-ins (`User`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
 
+from webapp.accounts import tokens
 from webapp.core import clock
 
 BEGAN = "began"
@@ -26,7 +28,7 @@ class SessionStore(db.SessionStore):
         """The content of the session; empty once it has ended, and for one without the time of its sign-in."""
         found: AbstractBaseSession | None = self._get_session_from_db()  # type: ignore[attr-defined]
         data: dict[str, Any] = self.decode(found.session_data) if found else {}
-        if found is None or not isinstance(data.get(BEGAN), int | float) or _end(data) <= clock.now():
+        if found is None or _has_ended(data):
             self._session_key = None
             return {}
         late = _end(data) - found.expire_date
@@ -35,8 +37,9 @@ class SessionStore(db.SessionStore):
         return data
 
     def cycle_key(self) -> None:
-        """Give the session a new key after a sign-in; its time begins again."""
+        """Give the session a new key after a sign-in or a new password: its time begins again, from no page's sign-in."""
         self.pop(BEGAN, None)
+        self.pop(tokens.SIGN_IN, None)
         super().cycle_key()
 
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
@@ -51,6 +54,13 @@ class SessionStore(db.SessionStore):
     def get_expiry_age(self, **options: Any) -> int:
         """The seconds until then, which are the age of the cookie."""
         return max(0, int((self.get_expiry_date() - clock.now()) / timedelta(seconds=1)))
+
+
+def _has_ended(data: dict[str, Any]) -> bool:
+    """Whether a session with this content has ended, or is none of ours."""
+    if not isinstance(data.get(BEGAN), int | float) or _end(data) <= clock.now():
+        return True
+    return bool(data.get(tokens.SIGN_IN)) and tokens.was_ended(data[tokens.SIGN_IN])
 
 
 def _end(data: dict[str, Any]) -> datetime:

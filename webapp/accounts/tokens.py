@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpRequest
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken, Token
@@ -38,6 +39,8 @@ class TokenPair:
     access: str
     refresh: str
     refresh_expires: datetime
+    family: str
+    """The sign-in that both belong to."""
 
 
 def issue(user: User) -> TokenPair:
@@ -97,6 +100,11 @@ def revoke_family(family: str) -> int:
     return ended
 
 
+def was_ended(family: str) -> bool:
+    """Whether the sign-in of this family was ended; one that has only expired was not."""
+    return RefreshSession.objects.filter(family=family, revoked_at__isnull=False).exists()
+
+
 def revoke_page(sender: object, request: HttpRequest, **_: Any) -> None:
     """End the page's sign-in from which a session of the administration was opened; receives `user_logged_out`."""
     family = request.session.get(SIGN_IN)
@@ -105,8 +113,13 @@ def revoke_page(sender: object, request: HttpRequest, **_: Any) -> None:
 
 
 def forget_expired() -> int:
-    """Delete refresh tokens that have expired; returns how many."""
-    count, _ = RefreshSession.objects.filter(expires__lt=clock.now()).delete()
+    """Delete refresh tokens that have expired; returns how many.
+
+    Revoked ones stay for as long as a session of the administration that was opened from their sign-in may last.
+    """
+    now = clock.now()
+    done_with = Q(revoked_at__isnull=True) | Q(revoked_at__lt=now - settings.ADMIN_LIFETIME)
+    count, _ = RefreshSession.objects.filter(done_with, expires__lt=now).delete()
     return count
 
 
@@ -156,7 +169,7 @@ def _pair(session: RefreshSession) -> TokenPair:
     refresh[GENERATION], refresh[SIGN_IN] = session.user.sign_in_generation, session.family
     access = refresh.access_token
     access["exp"] = min(access["exp"], refresh["exp"])
-    return TokenPair(str(access), str(refresh), session.expires)
+    return TokenPair(str(access), str(refresh), session.expires, session.family)
 
 
 def _read(token: str) -> RefreshToken:

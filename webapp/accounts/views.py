@@ -92,7 +92,12 @@ class TokenView(PublicView):
             _end_previous_sign_in(request, user)
         # As Django's own sign-in does: receivers note the time and reset the count of failures.
         user_logged_in.send(sender=User, request=request._request, user=user)
-        return _pair_response(tokens.issue(user), by_cookie)
+        pair = tokens.issue(user)
+        if by_cookie and tokens.SIGN_IN in request._request.session:
+            request._request.session[tokens.SIGN_IN] = (
+                pair.family
+            )  # which the administration ends with from now on
+        return _pair_response(pair, by_cookie)
 
 
 class RefreshView(PublicView):
@@ -117,10 +122,11 @@ class LogoutView(PublicView):
     def post(self, request: Request) -> Response:
         """End the sign-in that the refresh token belongs to, and the administration's that was opened from it."""
         token, by_cookie = _given_token(request)
+        # Before it ends with the sign-in.
+        administrator = get_user(request._request) if by_cookie else None
         user = tokens.revoke(token)
         response = Response(status=status.HTTP_204_NO_CONTENT)
         if by_cookie:
-            administrator = get_user(request._request)
             user = user or (administrator if isinstance(administrator, User) else None)
             request._request.session.flush()  # as Django's logout does, without its signal, which would record it twice
             response.delete_cookie(_cookie_name(), path=COOKIE_PATH, samesite="Strict")
@@ -185,11 +191,15 @@ def _given_token(request: Request) -> tuple[str, bool]:
 
 
 def _end_previous_sign_in(request: Request, user: User) -> None:
-    """End the sign-in and the session that this browser holds: its cookies may be somebody else's."""
+    """End the sign-in and the session that this browser holds: its cookies may be somebody else's.
+
+    The session of the same user stays.
+    """
+    is_same = get_user(request._request) == user  # before the session ends with the sign-in
     before = tokens.revoke(request.COOKIES.get(_cookie_name(), ""))
     if before:
         signed_out(before)
-    if get_user(request._request) != user:
+    if not is_same:
         request._request.session.flush()
 
 

@@ -155,6 +155,19 @@ def test_signing_in_again_in_a_browser_leaves_one_sign_in_there(clinician: User)
     assert elsewhere.post(REFRESH, {}).status_code == 200
 
 
+def test_signing_in_again_keeps_the_administration_of_the_same_person_open(administrator: User) -> None:
+    browser = signed_in(administrator)
+    bearer = {"Authorization": f"Bearer {browser.post(REFRESH, {}).json()['access']}"}
+    browser.post(SESSION, {"password": PASSWORD}, headers=bearer)
+    given = {"username": administrator.username, "password": PASSWORD, "cookie": True}
+
+    browser.post(TOKEN, given)
+
+    assert browser.get("/admin/").status_code == 200
+    RefreshSession.objects.update(revoked_at=clock.now())
+    assert browser.get("/admin/").status_code == 302, "it is of the new sign-in from then on"
+
+
 def test_administrators_get_a_session_for_the_administration(
     administrator: User, clinician: User, api: Clients
 ) -> None:
