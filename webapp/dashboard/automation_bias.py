@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from bson import ObjectId
@@ -20,6 +21,7 @@ from django.conf import settings
 from webapp.accounts.abilities import Ability
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import shown_name
+from webapp.dashboard.counted import by_scans, scans_read
 from webapp.dashboard.intervals import share_of
 from webapp.recommendations.answers import Answer
 from webapp.reviews.models import Adjudication, Review
@@ -68,8 +70,10 @@ def automation_bias(scans: ScanQuerySet, user: User, since: datetime) -> dict[st
     everybody = user.may(Ability.MANAGE)
     if not everybody and not user.may(Ability.READ):
         return None
-    known = scans.open_to(user).filter(reviewed=True)
-    readings = _readings(set(known.order_by().values_list("pk", flat=True)))
+    # A case begins with a blind reading in the span; what else was said of its scan may be older.
+    begun = Review.objects.filter(blind=True, blind_by_server=True, created__gte=since)
+    own = begun if everybody else begun.filter(reader=user)
+    readings = _readings(scans_read(own, scans.open_to(user).filter(reviewed=True)))
     cases = [case for case in _cases(readings, since) if everybody or case.reader == user.pk]
     disclose_readings(user, {case.scan for case in cases})  # whether the model is right is what others said
     by_reader: dict[ObjectId, list[Case]] = defaultdict(list)
@@ -83,16 +87,16 @@ def automation_bias(scans: ScanQuerySet, user: User, since: datetime) -> dict[st
     }
 
 
-def _readings(scans: set[ObjectId]) -> dict[ObjectId, list[Given]]:
+def _readings(scans: Iterable[ObjectId]) -> dict[ObjectId, list[Given]]:
     """All readings of the scans, by scan, the earliest first."""
     by_scan: dict[ObjectId, list[Given]] = defaultdict(list)
-    rows = Review.objects.order_by("created", "pk").values_list(*FIELDS, *OF_MODEL)
+    found = by_scans(Review.objects.order_by("created", "pk"), scans)
+    rows = chain.from_iterable(some.values_list(*FIELDS, *OF_MODEL) for some in found)
     for scan, reader, label, blind, by_server, after, created, version, first, state, labels, group in rows:
-        if scan in scans:
-            answer = Answer(first, state or "", labels=tuple(labels or ()), group=group or "")
-            by_scan[scan].append(
-                Given(scan, reader, label, bool(blind and by_server), bool(after), created, version, answer)
-            )
+        answer = Answer(first, state or "", labels=tuple(labels or ()), group=group or "")
+        by_scan[scan].append(
+            Given(scan, reader, label, bool(blind and by_server), bool(after), created, version, answer)
+        )
     return by_scan
 
 
@@ -142,9 +146,9 @@ def right_label(
 
 def _settled(scans: Iterable[ObjectId]) -> dict[ObjectId, tuple[ObjectId, str]]:
     """By scan, who adjudicated it last and as what."""
-    found = Adjudication.objects.order_by("created", "pk").values_list("scan_id", "adjudicator_id", "label")
-    wanted = set(scans)
-    return {scan: (person, label) for scan, person, label in found if scan in wanted}
+    found = by_scans(Adjudication.objects.order_by("created", "pk"), scans)
+    rows = chain.from_iterable(some.values_list("scan_id", "adjudicator_id", "label") for some in found)
+    return {scan: (person, label) for scan, person, label in rows}
 
 
 def _counted(cases: Sequence[Case]) -> dict[str, Any]:

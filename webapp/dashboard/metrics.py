@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 from bson import ObjectId
@@ -22,13 +22,16 @@ from webapp.core import clock
 from webapp.core.modalities import BEFORE
 from webapp.dashboard import intervals, kappa
 from webapp.dashboard.automation_bias import automation_bias
+from webapp.dashboard.counted import by_scans, scans_read
 from webapp.dashboard.intervals import share_of
 from webapp.recommendations.answers import Answer, State
 from webapp.recommendations.doubt import DOUBTFUL
 from webapp.reviews.models import Review, Verdict
 from webapp.scans.disclosure import disclose_all_answers, disclose_readings
-from webapp.scans.models import Scan, ScanQuerySet, Status, known_answers
+from webapp.scans.models import Scan, ScanQuerySet, Status, known_answers, sees_all_readings
 
+OF_READING = ("scan_id", "reader_id", "verdict", "label", "model_version", "blind")
+OF_MODEL = ("model_label", "model_state", "model_set", "model_group")
 EVER = datetime.min.replace(tzinfo=UTC)
 MOST_PAIRS = 30
 """Of readers; those with most scans in common are shown."""
@@ -163,19 +166,19 @@ def _latency(scans: ScanQuerySet) -> dict[str, Any] | None:
 
 def _readings(scans: ScanQuerySet, user: User, since: datetime) -> list[Reading]:
     """Independent readings since then of those of the scans whose readings the user may know."""
-    known = scans.open_to(user).filter(reviewed=True)
-    modalities = dict(known.order_by().values_list("pk", "modality"))
-    found = Review.objects.filter(created__gte=since).exclude(after_others=True).order_by("created")
-    of_model = ("model_label", "model_state", "model_set", "model_group")
-    rows = found.values_list("scan_id", "reader_id", "verdict", "label", "model_version", "blind", *of_model)
+    given = Review.objects.filter(created__gte=since).exclude(after_others=True)
+    # To all others those scans alone are open which they have read themselves.
+    begun = given if sees_all_readings(user) else Review.objects.filter(reader=user)
+    modalities = scans_read(begun, scans.open_to(user).filter(reviewed=True))
+    found = by_scans(given.order_by("created"), modalities)
+    rows = chain.from_iterable(some.values_list(*OF_READING, *OF_MODEL) for some in found)
     last = {}
     for scan, reader, verdict, label, version, blind, first, state, labels, group in rows:
-        if scan in modalities:
-            # Sorted, so that the same labels are the same answer.
-            model = Answer(first, state or "", labels=tuple(sorted(labels or ())), group=group or "")
-            last[scan, reader] = Reading(
-                scan, modalities[scan] or BEFORE, reader, verdict, label, model, version, blind
-            )
+        # Sorted, so that the same labels are the same answer.
+        model = Answer(first, state or "", labels=tuple(sorted(labels or ())), group=group or "")
+        last[scan, reader] = Reading(
+            scan, modalities[scan] or BEFORE, reader, verdict, label, model, version, blind
+        )
     return list(last.values())
 
 

@@ -81,13 +81,13 @@ class ExportView(GenericAPIView[Scan]):
         export_format = given.validated_data["format"]
         visible = Scan.objects.visible_to(request.user)
         ids = given.validated_data.get("scans")
+        most = MOST_SCANS.get(export_format, MOST_PICTURES)
         # One above the limit is enough to refuse.
         found = list(
             _named(visible, [asked_id(key, request.user) for key in ids])
             if ids is not None
-            else self.filter_queryset(visible)[: max(*MOST_SCANS.values(), MOST_PICTURES) + 1]
+            else self.filter_queryset(visible)[: most + 1]
         )
-        most = MOST_SCANS.get(export_format, MOST_PICTURES)
         if len(found) > most:
             raise exceptions.ValidationError(
                 {"scans": [f"These are more than {most:,} scans, the most in one export. Narrow the list."]}

@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.webapp.conftest import Clients, Predicted
 from tests.webapp.x_rays import as_x_ray
 from webapp.accounts.models import User
-from webapp.dashboard import intervals
+from webapp.dashboard import counted, intervals
 from webapp.reviews import reading
+from webapp.reviews.models import Review
 from webapp.scans.models import Scan, Status
 
 DASHBOARD = "/api/v1/dashboard/"
@@ -171,6 +174,66 @@ def test_each_modality_is_counted_apart(
     assert fleiss == {"oct": (2, None), "chest-xray": (2, 1)}
     assert {line["modality"] for line in found["cohen"]} == {"oct", "chest-xray"}
     assert [line["modality"] for line in found["states_per_modality"]] == ["chest-xray", "oct"]
+
+
+def readings_asked_for(api: Clients, user: User, **query: Any) -> list[str]:
+    """What the dashboard asks the database for of readings and adjudications."""
+    with CaptureQueriesContext(connection) as asked:
+        shown(api, user, **query)
+    return [query["sql"] for query in asked if "reviews_" in query["sql"].partition("(")[0]]
+
+
+def test_a_clinicians_dashboard_asks_for_the_readings_of_their_own_scans_alone(
+    clinician: User, colleague: User, stranger: User, predicted: Predicted, api: Clients
+) -> None:
+    own = predicted(clinician)
+    reading.record(own, clinician, label="DME")
+    for reader in (colleague, stranger):
+        reading.record(predicted(reader), reader, label="DME")
+
+    asked = readings_asked_for(api, clinician)
+
+    assert asked and all(str(own.pk) in sql or str(clinician.pk) in sql for sql in asked)
+    assert shown(api, clinician)["verdicts"][0]["disagree"] == 1
+
+
+def test_whoever_sees_all_readings_asks_for_those_of_the_span_alone(
+    clinician: User, administrator: User, predicted: Predicted, api: Clients
+) -> None:
+    recent, old = predicted(clinician), predicted(clinician)
+    for scan in (recent, old):
+        reading.record(scan, clinician, label="DME")
+        reading.settle(scan, administrator, "DME")
+    Review.objects.filter(scan=old).update(created=old.timestamp - timedelta(days=3))
+
+    asked = readings_asked_for(api, administrator, days=1)
+
+    assert asked and all("$gte" in sql or str(recent.pk) in sql for sql in asked)
+    assert not [sql for sql in asked if str(old.pk) in sql]
+    assert shown(api, administrator, days=1)["automation_bias"]["all"]["model_wrong"]["differed"] == 1
+    assert shown(api, administrator, days=9)["automation_bias"]["all"]["model_wrong"]["differed"] == 2
+
+
+def test_readings_of_more_scans_than_one_query_names_are_all_counted(
+    clinician: User,
+    colleague: User,
+    administrator: User,
+    predicted: Predicted,
+    api: Clients,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(3):
+        scan = predicted(clinician)
+        for reader in (clinician, colleague):
+            reading.record(scan, reader, label="DME")
+        reading.settle(scan, administrator, "DME")
+    at_once = shown(api, administrator)
+
+    monkeypatch.setattr(counted, "AT_ONCE", 2)
+
+    assert shown(api, administrator) == at_once
+    assert at_once["verdicts"][0]["disagree"] == 6
+    assert at_once["automation_bias"]["all"]["model_wrong"]["differed"] == 6
 
 
 def test_the_dashboard_may_be_of_one_modality(clinician: User, predicted: Predicted, api: Clients) -> None:

@@ -23,6 +23,7 @@ from webapp.accounts.abilities import Role
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
 from webapp.annotations.models import Annotation
+from webapp.exports import views
 from webapp.reviews import reading
 from webapp.scans import storage
 from webapp.scans.answered import PREDICTION_FIELDS
@@ -416,6 +417,29 @@ def test_what_is_wrong_is_named(
     answer = api(clinician).post(f"{EXPORTS}?{query}", body, format="json")
     assert answer.status_code == 400, answer.content
     assert {name.split(".")[0] for name in answer.json()["error"]["fields"]} == {field}
+
+
+def test_more_scans_than_an_export_takes_are_refused_before_they_are_loaded(
+    clinician: User, predicted: Predicted, api: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MOST_PICTURES", 1)
+    monkeypatch.setattr(views, "MOST_SCANS", {"csv": 5})
+    for _ in range(4):
+        predicted(clinician)
+    loaded = []
+    load = Scan.from_db
+
+    def counted(*given: Any) -> Scan:
+        loaded.append(given)
+        return load(*given)
+
+    monkeypatch.setattr(Scan, "from_db", counted)
+    answer = api(clinician).post(EXPORTS, {"format": "coco"}, format="json")
+
+    assert answer.status_code == 400
+    assert "more than 1 scans" in answer.json()["error"]["message"]
+    assert len(loaded) == 2, "one above the limit is enough to refuse"
+    assert len(rows(exported(api, clinician, "csv"))) == 4
 
 
 def test_each_scan_says_its_modality_and_the_fields_that_this_has(
