@@ -91,7 +91,7 @@ def dashboard_metrics(user: User, days: int, modality: str = "") -> dict[str, An
 def _scans_of(user: User, modality: str) -> ScanQuerySet:
     """A scan for each upload that the user may see, of one modality where it is given."""
     scans = Scan.objects.visible_to(user).leading()
-    return scans.filter(modality=modality) if modality else scans
+    return scans.of_modality(modality) if modality else scans
 
 
 def _per_day(scans: ScanQuerySet, since: datetime, days: int) -> list[dict[str, Any]]:
@@ -102,20 +102,20 @@ def _per_day(scans: ScanQuerySet, since: datetime, days: int) -> list[dict[str, 
 
 
 def _labels(scans: ScanQuerySet) -> list[dict[str, Any]]:
-    named = scans.exclude(state__in=[State.UNDECIDED, State.NOT_ANSWERED]).order_by()
-    counts, doubtful = (
-        Counter(
-            {
-                (entry["modality"] or BEFORE, entry["label"]): int(entry["count"])
-                for entry in of.values("modality", "label").annotate(count=Count("pk"))
-            }
-        )
-        for of in (named, named.filter(DOUBTFUL))
-    )
+    named = scans.exclude(state__in=[State.UNDECIDED, State.NOT_ANSWERED])
+    counts, doubtful = _by_label(named), _by_label(named.filter(DOUBTFUL))
     return [
         {"modality": key[0], "label": key[1], "count": count, "doubtful": doubtful[key]}
         for key, count in counts.most_common()
     ]
+
+
+def _by_label(scans: ScanQuerySet) -> Counter[tuple[str, str]]:
+    """The counts of scans by modality and label; documents of earlier versions lack the modality."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in scans.order_by().values("modality", "label").annotate(count=Count("pk")):
+        counts[row["modality"] or BEFORE, row["label"]] += row["count"]
+    return counts
 
 
 def _states(scans: ScanQuerySet, field: str = "") -> dict[Any, dict[str, Any]]:

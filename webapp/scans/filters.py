@@ -74,7 +74,9 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         method="filter_answer",
         help_text="A label, as in `prediction`; none that is hidden. `state` tells which of them are answers.",
     )
-    modality = django_filters.CharFilter(max_length=40, help_text="The name of a modality, as in `options/`.")
+    modality = django_filters.CharFilter(
+        method="filter_modality", max_length=40, help_text="The name of a modality, as in `options/`."
+    )
     status = django_filters.ChoiceFilter(choices=Status.choices)
     state = django_filters.ChoiceFilter(
         choices=State.choices,
@@ -114,6 +116,10 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         """Narrowed, to one scan for each upload where no volume is asked for."""
         narrowed: ScanQuerySet = super().filter_queryset(queryset)
         return narrowed if self.form.cleaned_data.get("volume") else narrowed.leading_for(self._user())
+
+    def filter_modality(self, queryset: ScanQuerySet, name: str, value: str) -> ScanQuerySet:
+        """Scans of a modality."""
+        return queryset.of_modality(value)
 
     def filter_volume(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """Newest first is the order of their places, see `webapp/volumes/documents.py`."""

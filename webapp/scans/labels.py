@@ -52,7 +52,7 @@ def known_label(label: str, scan: Scan) -> str:
 
 def _of(scans: ScanQuerySet, modality: str) -> ScanQuerySet:
     """Those of a modality; all of them where it is the only one."""
-    return scans if len(modalities.profiles()) == 1 else scans.filter(modality=modality)
+    return scans if len(modalities.profiles()) == 1 else scans.of_modality(modality)
 
 
 def _of_the_guideline(modality: str) -> tuple[str, ...]:

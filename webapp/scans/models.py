@@ -87,6 +87,11 @@ class ScanQuerySet(models.QuerySet["Scan"]):
         own = Q(user=user, clinic="")
         return scans.filter(own | Q(clinic=user.clinic)) if user.clinic else scans.filter(own)
 
+    def of_modality(self, name: str) -> ScanQuerySet:
+        """Those of a modality: scans that an earlier version stored name none, and are of the one that there was."""
+        named = Q(modality=name)
+        return self.filter(named | Q(modality__is_missing=True) if name == BEFORE else named)
+
     def leading(self) -> ScanQuerySet:
         """A scan for each upload: of a volume the B-scan that leads it."""
         return self.filter(follows__is_missing=True)

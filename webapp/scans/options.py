@@ -136,7 +136,7 @@ class OptionsView(APIView):
         if name and chosen is None:
             known = ", ".join(each.name for each in profiles)
             raise exceptions.ValidationError({"modality": [f"Give one of: {known}."]})
-        labels = newest_labels(scans.filter(modality=name)) if chosen else all_newest_labels(scans)
+        labels = newest_labels(scans.of_modality(name)) if chosen else all_newest_labels(scans)
         first = chosen or next(iter(profiles), None)
         return Response(
             {

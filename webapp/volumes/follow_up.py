@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from webapp.accounts.models import User
 from webapp.core import modalities
+from webapp.core.modalities import BEFORE
 from webapp.scans.models import Scan
 
 MOST = 200
@@ -37,7 +38,7 @@ def follow_up(scan: Scan, user: User) -> FollowUp:
         return FollowUp(missing, False)
     same = Scan.objects.visible_to(user).leading_for(user)
     same = same.filter(patient_ref=scan.patient_ref, eye=scan.eye, clinic=scan.clinic)
-    same = same.filter(modality=scan.modality) if len(modalities.profiles()) > 1 else same
+    same = same.of_modality(scan.modality or BEFORE) if len(modalities.profiles()) > 1 else same
     if not scan.clinic:
         same = same.filter(user=scan.user_id)
     found = list(same.order_by("-timestamp", "-id")[: MOST + 1])

@@ -249,3 +249,18 @@ def test_the_dashboard_may_be_of_one_modality(clinician: User, predicted: Predic
     refused = api(clinician).get(DASHBOARD, {"modality": "brain"})
     assert refused.status_code == 400
     assert "There are: oct" in refused.json()["error"]["fields"]["modality"][0]
+
+
+def test_scans_that_the_version_before_stored_beside_this_one_are_counted(
+    clinician: User, predicted: Predicted, api: Clients
+) -> None:
+    """It knows of no modality, so that its documents have none."""
+    scans = [predicted(clinician) for _ in range(3)]
+    collection = connection.get_collection(Scan._meta.db_table)  # type: ignore[attr-defined]
+    assert collection.update_one({"_id": scans[0].pk}, {"$unset": {"modality": ""}}).modified_count == 1
+
+    for query in ({}, {"modality": "oct"}):
+        found = shown(api, clinician, **query)
+        assert found["labels"] == [{"modality": "oct", "label": "CNV", "count": 3, "doubtful": 0}]
+        assert [line["answered"] + line["unknown"] for line in found["states_per_modality"]] == [3]
+        assert found["queue"]["predicted"] == 3

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.db import connection
 from django.db.models import QuerySet
 
@@ -59,6 +60,18 @@ def test_filters(scans: list[str], clinician: User, api: Clients, query: str, ex
     for path in ("scans", "history"):
         answer = api(clinician).get(f"/api/v1/{path}/?{query}")
         assert [scan["id"] for scan in answer.json()["results"]] == [scans[index] for index in expected]
+
+
+def test_scans_that_the_version_before_stored_beside_this_one_are_found_by_modality(
+    scans: list[str], clinician: User, api: Clients
+) -> None:
+    """It knows of no modality, so that its documents have none."""
+    collection = connection.get_collection(Scan._meta.db_table)  # type: ignore[attr-defined]
+    collection.update_one({"_id": ObjectId(scans[1])}, {"$unset": {"modality": ""}})
+
+    for query, expected in (("modality=oct", scans[::-1]), ("modality=chest-xray", [])):
+        answer = api(clinician).get(f"/api/v1/scans/?{query}")
+        assert [scan["id"] for scan in answer.json()["results"]] == expected
 
 
 @pytest.mark.parametrize(
@@ -190,6 +203,7 @@ LOOKED_AT = 10
         {"status": "predicted"},
         {"reviewed": "true"},
         {"eye": "OS"},
+        {"modality": "oct"},
         {"patient_ref": "P-7"},
         {"uploaded_after": "OLD"},
         {"uploaded_before": "OLD"},

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from tests.webapp.conftest import Clients, Predicted
 from tests.webapp.x_rays import as_x_ray
@@ -105,6 +106,21 @@ def test_from_who_reads_blind_each_answer_is_hidden_until_their_verdict(
     given = api(reader).post(f"/api/v1/scans/{scan.pk}/review/", {"label": "CNV"})
     assert given.json()["blind"] is True
     assert [each["answer_hidden"] for each in line(api, reader, scan)["scans"]] == [False, True]
+
+
+def test_what_the_version_before_stored_beside_this_one_is_on_the_line_of_its_modality(
+    predicted: Predicted, clinician: User, api: Clients, settings: Any
+) -> None:
+    """It knows of no modality, so that its documents have none."""
+    scans = [predicted(clinician, **OF_EYE) for _ in range(2)]
+    settings.MODELS = []
+    collection = connection.get_collection(Scan._meta.db_table)  # type: ignore[attr-defined]
+    collection.update_one({"_id": scans[0].pk}, {"$unset": {"modality": ""}})
+
+    for asked in scans:
+        assert [each["id"] for each in line(api, clinician, asked)["scans"]] == [
+            str(each.pk) for each in scans
+        ]
 
 
 def test_a_modality_without_eyes_is_followed_by_patient_and_apart_from_others(
