@@ -85,7 +85,6 @@ def _record(name: str, content: bytes) -> None:
         asked=f"on {texts['host']} at {texts['time']}",
     )
     tell(action, note, texts["actor"])
-    tell(action, note, texts["actor"])
 
 
 def _text(note: dict[str, object], field: str, longest: int) -> str:

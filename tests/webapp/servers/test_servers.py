@@ -197,6 +197,20 @@ def test_decisions_of_the_command_line_are_recorded_once(
     assert Intake.objects.count() == 2
 
 
+def test_a_promotion_without_a_passed_gate_on_the_command_line_is_recorded_once_with_its_reason(
+    stores: SharedStores, registry: Registry, browser: Client
+) -> None:
+    with noted(registry, stores, "promote", NAME, "1.1.0", override="neither of them is trained"):
+        registry.note_promoted(NAME, "1.1.0", stores.weights_sha256(NAME, "1.1.0"))
+
+    assert take_in() == 1
+
+    assert [each.reason for each in Override.objects.all()] == ["neither of them is trained"]
+    records = list(WaitingRecord.objects.filter(kind="model").order_by("pk"))
+    assert [each.action for each in records] == [Action.MODEL_PROMOTE, Action.MODEL_OVERRIDE]
+    assert {each.object_id for each in records} == {f"{NAME}/1.1.0"}
+
+
 def test_a_server_that_is_silent_counts_no_longer(stores: SharedStores) -> None:
     report(stores, "one", "1.0.0")
     (one,) = servers.read_all(stores.objects)
