@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from bson import ObjectId
 from django.db.models import F
@@ -47,9 +48,11 @@ def on_outcome(outcome: Outcome, keys: Sequence[ObjectId]) -> None:
     for key, volume, clinic in Scan.objects.filter(pk__in=list(keys)).values_list(
         "pk", "volume_id", "clinic"
     ):
+        together = [key]
         if volume:
-            of_volume = Scan.objects.filter(volume=volume, in_the_middle=True)
-            key = of_volume.values_list("pk", flat=True).first() or key
+            of_volume = dict(Scan.objects.filter(volume=volume).values_list("pk", "in_the_middle"))
+            key = next((each for each, in_the_middle in of_volume.items() if in_the_middle), key)
+            together = list(of_volume)
             is_dicom = DicomOrigin.objects.filter(volume=volume).exists()
         else:
             is_dicom = DicomOrigin.objects.filter(scan=key).exists()
@@ -57,28 +60,40 @@ def on_outcome(outcome: Outcome, keys: Sequence[ObjectId]) -> None:
             if destination.clinic in ("", clinic):
                 for what in destination.kinds:
                     if is_dicom or what == FHIR:
-                        ask(destination, key, what)
+                        _ask(destination, key, what, together)
 
 
-def ask(destination: Destination, scan: ObjectId, what: str) -> None:
-    """Have a result sent, or sent again if it has changed."""
+def _ask(destination: Destination, scan: ObjectId, what: str, together: Sequence[ObjectId]) -> None:
+    """Have a result of a scan sent, or sent again if it has changed.
+
+    `together` are all scans that it is of. When more of a volume comes, another B-scan is in its middle: what was sent of
+    those before is replaced, and not left beside the new one.
+    """
+    values = _anew()
+    known = Sending.objects.filter(destination=destination, scan__in=list(together), what=what)
+    keys = dict(known.order_by("asked").values_list("scan_id", "pk"))
+    if not keys:
+        Sending.objects.create(destination=destination, scan_id=scan, what=what, **values)
+        return
+    of_scan = keys.get(scan, list(keys.values())[-1])
+    Sending.objects.filter(pk=of_scan).update(scan=scan, version=F("version") + 1, **values)
+
+
+def _anew() -> dict[str, Any]:
+    """What a result has to be given to be sent from now on."""
     now = clock.now()
-    values = {
+    return {
         "status": Status.WAITING,
         "reason": "",
         "asked": now,
         "attempts": 0,
         "next_attempt_at": now,
     }
-    known = Sending.objects.filter(destination=destination, scan=scan, what=what)
-    if not known.update(version=F("version") + 1, **values):
-        Sending.objects.create(destination=destination, scan_id=scan, what=what, **values)
 
 
 def send_again(sending: Sending) -> None:
     """Have a result sent, whether or not it has changed, and its destination tried at once."""
-    ask(sending.destination, sending.scan_id, sending.what)
-    Sending.objects.filter(pk=sending.pk).update(again=True)
+    Sending.objects.filter(pk=sending.pk).update(version=F("version") + 1, again=True, **_anew())
     Destination.objects.filter(pk=sending.destination_id).update(quiet_until=clock.now(), failures=0)
 
 

@@ -9,14 +9,20 @@ import pytest
 
 from tests.volume_files import bscans, localizer
 from tests.webapp.conftest import Clients
+from tests.webapp.pacs.test_sending import dicom
+from tests.webapp.pacs.test_sending import receiver as pacs_of_the_clinic
 from tests.webapp.receiver.conftest import read_all, send, series
+from tests.webapp.volumes.conftest import answer
 from webapp.accounts.models import User
 from webapp.core import clock
+from webapp.pacs.models import Destination
+from webapp.pacs.queue import send_due
 from webapp.receiver import reading
 from webapp.receiver.listening import Receiver
 from webapp.receiver.models import Arrival, Instance, State
 from webapp.reviews import reading as verdicts
-from webapp.scans.models import Scan
+from webapp.scans.models import Scan, Status
+from webapp.volumes import leads
 from webapp.volumes.models import Volume
 
 DETAILS = ("patient_ref", "eye", "acquired", "note", "micrometres_x", "micrometres_y")
@@ -70,6 +76,46 @@ def test_bscans_that_come_after_a_verdict_on_their_volume_are_read_too(
 
     bscans = api(clinician).get("/api/v1/scans/", {"volume": lead["volume"]["id"]}).json()["results"]
     assert [(scan["reviewed"], scan["reader_count"]) for scan in bscans] == [(True, 1)] * 3
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["a scan", "a volume"])
+def test_the_report_of_what_came_first_is_replaced_by_that_of_the_whole_series(
+    receiver: Receiver,
+    clinician: User,
+    colleague: User,
+    administrator: User,
+    api: Clients,
+    settings: Any,
+    count: int,
+) -> None:
+    settings.DICOM_ORIGIN = "keep"
+    instances = series(5)
+    with pacs_of_the_clinic(lambda _: 0) as (port, given):
+        Destination.objects.create(name="pacs", account=administrator, sends=["sr"], **dicom(port))
+        send(receiver, *instances[:count])
+        read_all()
+        verdicts.record(lead_once_all_are_answered(), clinician, "agree")
+        send_due()
+        send(receiver, *instances[count:])
+        read_all()
+        verdicts.record(lead_once_all_are_answered(), colleague, "agree")
+        send_due()
+
+    first, second = given
+    (study,) = second.PredecessorDocumentsSequence
+    replaced = study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert replaced.ReferencedSOPInstanceUID == first.SOPInstanceUID
+    for scan in Scan.objects.all():
+        [sending] = api(clinician).get(f"/api/v1/scans/{scan.pk}/sendings/").json()
+        assert (sending["what"], sending["status"]) == ("sr", "sent")
+
+
+def lead_once_all_are_answered() -> Scan:
+    """What stands for the series when the model has answered all that waits."""
+    for scan in Scan.objects.filter(status=Status.QUEUED):
+        answer(scan, 3, weights_sha256="ab" * 32)
+    leads.follow_all()
+    return Scan.objects.leading().get()
 
 
 def forget_what_came(settings: Any) -> None:
