@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from bson import ObjectId
@@ -74,14 +75,22 @@ def create(
     return all_or_nothing(write)
 
 
+def has_files(known: Scan) -> bool:
+    """Whether all files of the volume of a scan are there, but for those of answers."""
+    of_volume = Volume.objects.filter(pk=known.volume_id).values_list("enface_name", flat=True)
+    of_bscans = known.together().values_list("image_name", "deep_name")
+    return all(storage.exists(name) for name in (*of_volume, *chain.from_iterable(of_bscans)) if name)
+
+
 def give_back(known: Scan, user: User, kept: Kept) -> list[Scan]:
-    """Give a volume of which pictures were lost all of them anew; its scans as `create` returns them."""
+    """Give a volume of which files were lost all of them anew; its scans as `create` returns them."""
     now = clock.now()
     lost: list[str] = []
 
     def write() -> list[Scan]:
         before = {scan.place: scan for scan in known.together() if scan.place in kept.names}
         lost[:] = [name for scan in before.values() for name in (scan.image_name, scan.deep_name)]
+        lost.append(_give_back_enface(known, user, kept))
         for place, scan in before.items():
             Scan.objects.filter(pk=scan.pk).update(
                 image_name=kept.names[place],
@@ -102,11 +111,22 @@ def give_back(known: Scan, user: User, kept: Kept) -> list[Scan]:
     gone = [place for place in kept.names if place not in there]
     storage.delete(
         *lost,
-        kept.enface,
         *(kept.names[place] for place in gone),
         *(kept.deep_of(place)["deep_name"] for place in gone),
     )
     return scans
+
+
+def _give_back_enface(known: Scan, user: User, kept: Kept) -> str:
+    """Give the volume of a scan its en-face image anew; the name of the file that it no longer names, "" for none."""
+    was = Volume.objects.filter(pk=known.volume_id).first()
+    if was is None:  # deleted meanwhile
+        return kept.enface
+    if was.enface_name or kept.enface:
+        Volume.objects.filter(pk=was.pk).update(**_enface_of(kept))
+        after = Volume.objects.get(pk=was.pk)
+        record(Action.SCAN_UPLOAD, user, "volume", scan_id=known.pk, before=was, after=after)
+    return was.enface_name
 
 
 def new_scan(owner: Owner, examined: ExaminedVolume, kept: Kept, place: int, **fields: Any) -> Scan:
@@ -141,6 +161,13 @@ def told(examined: ExaminedVolume, kept: Kept) -> dict[str, Any]:
         "micrometres_between": examined.spacing.between,
         "places": places if any(places) else [],
         "pattern": examined.pattern,
+        **_enface_of(kept),
+    }
+
+
+def _enface_of(kept: Kept) -> dict[str, Any]:
+    """What a volume's document says of its en-face image, by the names of its fields."""
+    return {
         "enface_name": kept.enface,
         "enface_width": kept.enface_size[0],
         "enface_height": kept.enface_size[1],

@@ -22,13 +22,13 @@ from webapp.accounts.models import User
 from webapp.api.errors import TooLarge
 from webapp.core import modalities
 from webapp.inference.model_server import ModelAnswer
-from webapp.scans import differences, prediction, room, storage, upload
+from webapp.scans import differences, prediction, room, upload
 from webapp.scans.modality import Came, check_known, facts_for, format_names, modality_of, said_of
 from webapp.scans.models import Scan, Status
 from webapp.scans.owner import owned_by
 from webapp.scans.upload import Upload
 from webapp.volumes import reading
-from webapp.volumes.documents import create, facts_of, give_back
+from webapp.volumes.documents import create, facts_of, give_back, has_files
 from webapp.volumes.keeping import Decide, keep
 
 
@@ -72,7 +72,7 @@ def receive(
     It is one file or several, each with its name. The other B-scans are asked about meanwhile and afterwards
     (`reading.py`). Kept are the pixels alone, as of every upload, and what the file says of how they lie. `entered` holds
     what people say of it; what they leave open is taken from the file. A volume of the same file is left as it is, but for
-    pictures that were lost, and answered with the B-scan that leads it.
+    files that were lost, and answered with the B-scan that leads it.
 
     Raises `imaging.errors.ImageError` for what is no usable volume, `imaging.errors.Busy` or `room.NoRoom` when there is no
     memory for it, and OSError when the disk is full; nothing is stored then.
@@ -83,7 +83,7 @@ def receive(
     known = _known(user, sha256)
     if known:
         check_known(known, entered.get("modality", ""), user.modalities)
-    if known and all(map(storage.exists, known.together().values_list("image_name", flat=True))):
+    if known and has_files(known):
         return Upload(known, False, differences.from_scan(entered, known))
     size = sum(len(content) for _, content in files)
     owner = owned_by(user)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.images import png_bytes
-from tests.webapp.conftest import Clients
+from tests.volume_files import zipped
+from tests.webapp.conftest import Clients, Upload
 from tests.webapp.volumes.conftest import volume_of
 from webapp.accounts.models import User
 from webapp.audit import sealing
@@ -114,6 +115,35 @@ def test_in_deidentified_data_ids_are_disguised_and_reasons_left_out(
     assert client.get(told["enface"]).status_code == 200
     listed = client.get("/api/v1/scans/", {"volume": told["id"]}).json()["results"]
     assert [scan["id"] for scan in listed] == [each["id"] for each in told["bscans"]]
+
+
+@pytest.mark.parametrize("is_all", [True, False], ids=["all files", "the en-face image"])
+def test_an_enface_image_that_was_lost_comes_back_when_the_volume_is_uploaded_again(
+    away: None, clinician: User, upload: Upload, api: Clients, settings: Any, is_all: bool
+) -> None:
+    front = png_bytes(96, 96, seed=9)
+    content = zipped(
+        {f"B{seed}.png": png_bytes(96, 64, seed=seed) for seed in range(3)} | {"enface.png": front}
+    )
+    path = f"/api/v1/volumes/{upload(clinician, content).json()['volume']['id']}/"
+    client = api(clinician)
+    told = client.get(path).json()
+    before = client.get(told["enface"]).getvalue()
+    storage.delete(Volume.objects.get().enface_name)
+    if is_all:
+        storage.delete(*Scan.objects.values_list("image_name", flat=True))
+    assert client.get(told["enface"]).status_code == 404
+
+    again = upload(clinician, content)
+
+    assert (again.status_code, again.json()["duplicate"]) == (200, True)
+    told = client.get(path).json()
+    assert client.get(told["enface"]).getvalue() == before
+    assert told["enface_size"] == {"width": 96, "height": 96}
+    for bscan in told["bscans"]:
+        assert client.get(f"/api/v1/scans/{bscan['id']}/image/").status_code == 200
+    assert len([file for file in Path(settings.MEDIA_ROOT).rglob("*.png")]) == 4
+    assert list(Comparison().differences()) == []
 
 
 @pytest.mark.parametrize("method", ["get", "delete"])

@@ -70,11 +70,12 @@ def test_they_stay_through_a_sweep_and_go_with_their_volume(
     assert not [file for file in Path(settings.MEDIA_ROOT).rglob("*") if file.is_file()]
 
 
-def test_a_volume_that_lost_its_pictures_gets_them_back_with_its_values(
-    volume: list[Scan], clinician: User, upload: Upload, settings: Any
+@pytest.mark.parametrize("lost", ["image_name", "deep_name"])
+def test_a_volume_that_lost_files_gets_them_back_with_its_values(
+    volume: list[Scan], clinician: User, upload: Upload, settings: Any, lost: str
 ) -> None:
     before = {scan.deep_name for scan in volume}
-    storage.delete(volume[1].image_name)
+    storage.delete(getattr(volume[1], lost))
     assert upload(clinician, FILE).status_code == 200
     after = list(Scan.objects.order_by("place"))
     assert all(storage.exists(scan.deep_name) and scan.deep_name not in before for scan in after)
