@@ -17,7 +17,9 @@ from webapp.core import opaque
 class NewestFirst(CursorPagination):
     """Pages of 50 entries, or up to 200 by `page_size`. Cursors are opaque, as not everybody may know the sort keys."""
 
-    ordering = ("-timestamp", "-id")
+    ordering: tuple[str, ...] = ("-timestamp", "-id")
+    order = "newest"
+    """Which lists its cursors are valid for."""
     page_size_query_param = "page_size"
     max_page_size = 200
 
@@ -44,11 +46,11 @@ class NewestFirst(CursorPagination):
         word = request.query_params.get(self.cursor_query_param)
         if not word:
             return None
-        return Cursor(*self.opened(word, "newest"))
+        return Cursor(*self.opened(word, self.order))
 
     def encode_cursor(self, cursor: Cursor) -> str:
         """The address of the page that begins at the cursor."""
-        return self.address_of(str(self.base_url), list(cursor), "newest")
+        return self.address_of(str(self.base_url), list(cursor), self.order)
 
     def address_of(self, url: str, keys: list[Any], order: str) -> str:
         """The address with a cursor of these sort keys, which is valid only for lists of the same order."""

@@ -122,7 +122,7 @@ class ScanFilter(django_filters.FilterSet):  # type: ignore[misc]
         return queryset.of_modality(value)
 
     def filter_volume(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """Newest first is the order of their places, see `webapp/volumes/documents.py`."""
+        """The B-scans of a volume; lists have them in their order (`ScanPages`)."""
         key = asked_id(value, self._user())
         return queryset.filter(volume=key) if key else queryset.none()
 

@@ -23,6 +23,7 @@ from webapp.scans.models import Scan, ScanQuerySet, open_readings, read_by, sees
 WORST_FIRST = (State.NOT_ANSWERED, State.UNDECIDED, State.ANSWERED)
 AFTER = "after"
 """The parameter that names the scan after which a list begins."""
+PLACE = "place"
 
 
 class Ordering(TextChoices):
@@ -147,11 +148,21 @@ def merged(beside: tuple[Stretch, ...], last: list[Any], most: int) -> list[tupl
     return list(found)[:most]
 
 
+def asked_volume(request: Request) -> str:
+    """The id of the volume whose B-scans are asked for, as it was given; "" for lists of scans."""
+    return request.query_params.get("volume", "").strip()
+
+
 class ScanPages(NewestFirst):
-    """Pages of scans, newest first. Only scans on the page are recorded as seen."""
+    """Pages of scans, newest first; of a volume's B-scans by their places, as some may have come later than others.
+
+    Only scans on the page are recorded as seen.
+    """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         """The page that the cursor names. Raises NotFound for a cursor of none."""
+        if asked_volume(request):
+            self.ordering, self.order = (PLACE,), "places"
         return page_of(lambda: super(ScanPages, self).paginate_queryset(queryset, request, view) or [])
 
 
@@ -169,10 +180,11 @@ class WorklistPages(ScanPages):
             known = ", ".join(Ordering.values)
             raise exceptions.ValidationError({"ordering": [f"{given!r} is no order; use one of {known}."]})
         self._ordering = Ordering(given)
+        self._volume = asked_volume(request)
         assert isinstance(request.user, User)
         after = self._after(request.query_params.get(AFTER, ""), request.user)
         if self._ordering == Ordering.NEWEST:
-            beyond = Stretch(queryset).after(*after[1:]) if after else queryset
+            beyond = self._newest(queryset, request.user).after(*after[1:]) if after else queryset
             return super().paginate_queryset(beyond, request, view)
         self._url = request.build_absolute_uri()
         size = self.get_page_size(request)
@@ -205,11 +217,20 @@ class WorklistPages(ScanPages):
         key, visible = asked_id(given, user), Scan.objects.visible_to(user)
         if not key or not visible.filter(pk=key).exists():
             raise exceptions.NotFound("There is no scan with the id that `after` names.")
-        for number, beside in enumerate(stretches(self._ordering, visible, user)):
+        is_newest = self._ordering == Ordering.NEWEST
+        of_order = [(self._newest(visible, user),)] if is_newest else stretches(self._ordering, visible, user)
+        for number, beside in enumerate(of_order):
             for stretch in beside:
                 if keys := stretch.keys_of(key):
                     return [number, *keys]
         return None
+
+    def _newest(self, scans: ScanQuerySet, user: User) -> Stretch:
+        """The scans newest first; where a volume is asked for, its B-scans by their places."""
+        if not self._volume:
+            return Stretch(scans)
+        key = asked_id(self._volume, user)
+        return Stretch(scans.filter(volume=key) if key else scans.none(), PLACE)
 
     def get_next_link(self) -> str | None:
         """Address of the next page, None on the last."""

@@ -78,6 +78,36 @@ def test_bscans_that_come_after_a_verdict_on_their_volume_are_read_too(
     assert [(scan["reviewed"], scan["reader_count"]) for scan in bscans] == [(True, 1)] * 3
 
 
+def places_in(page: dict[str, Any]) -> list[int]:
+    """Which places of their volume the scans of a page have."""
+    return [scan["volume"]["place"] for scan in page["results"]]
+
+
+def test_bscans_that_came_later_are_listed_at_their_places(
+    receiver: Receiver, clinician: User, api: Clients
+) -> None:
+    instances = series(5)
+    for some in (instances[1::2], instances[::2]):
+        send(receiver, *some)
+        read_all()
+    client, asked = api(clinician), {"volume": str(Volume.objects.get().pk)}
+
+    page = client.get("/api/v1/scans/", asked).json()
+    assert places_in(page) == [0, 1, 2, 3, 4]
+    keys = [scan["id"] for scan in page["results"]]
+    history = client.get("/api/v1/history/", asked).json()
+    assert [scan["id"] for scan in history["results"]] == keys
+
+    first = client.get("/api/v1/scans/", asked | {"page_size": 2}).json()
+    second = client.get(first["next"]).json()
+    assert (places_in(first), places_in(second)) == ([0, 1], [2, 3])
+    assert places_in(client.get(second["next"]).json()) == [4]
+    assert places_in(client.get(second["previous"]).json()) == [0, 1]
+    assert places_in(client.get("/api/v1/scans/", asked | {"after": keys[2]}).json()) == [3, 4]
+    of_another_list = first["next"].replace(f"volume={asked['volume']}", "volume=")
+    assert client.get(of_another_list).status_code == 404
+
+
 @pytest.mark.parametrize("count", [1, 2], ids=["a scan", "a volume"])
 def test_the_report_of_what_came_first_is_replaced_by_that_of_the_whole_series(
     receiver: Receiver,
