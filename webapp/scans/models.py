@@ -104,10 +104,11 @@ class ScanQuerySet(models.QuerySet["Scan"]):
         """
         if not reads_blind(user):
             return self.leading()
-        own = Scan.objects.filter(follows__is_missing=True, readers__contains=[str(user.pk)])
-        read = [key for key in own.values_list("volume_id", flat=True) if key]
-        hidden = Q(in_the_middle=True) & ~Q(volume__in=read)
-        return self.filter(Q(volume__isnull=True) | Q(volume__in=read, follows__is_missing=True) | hidden)
+        own = [str(user.pk)]
+        # Who read the B-scan that leads stands with each of the others, so that no other document has to be looked at.
+        read = Q(follows__is_missing=True, readers__contains=own)
+        hidden = Q(in_the_middle=True) & ~read & ~Q(volume_readers__contains=own)
+        return self.filter(Q(volume__isnull=True) | read | hidden)
 
     def open_to(self, user: User) -> ScanQuerySet:
         """The scans whose readings the user may know."""

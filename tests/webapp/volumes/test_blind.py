@@ -12,9 +12,11 @@ from rest_framework.test import APIClient
 from imaging.dicom.origin import Origin, Source
 from tests.webapp.conftest import Clients
 from tests.webapp.report_text import report_text
+from tests.webapp.scans.test_lists import explained
 from tests.webapp.volumes.conftest import answer, volume_of
 from webapp.accounts.models import User
 from webapp.origins.models import DicomOrigin
+from webapp.reviews import reading
 from webapp.reviews.models import Review
 from webapp.scans.models import Disclosure, Scan, Status
 from webapp.volumes import leads
@@ -73,6 +75,47 @@ def test_nothing_depends_on_the_answers(
     assert [path for path in before if before[path] != after[path]] == []
     told = client.get(f"/api/v1/volumes/{volume_of(scans).pk}/").json()
     assert (told["answer_hidden"], told["answer"], told["lead"]) == (True, None, str(scans[2].pk))
+
+
+def test_each_volume_is_listed_once_however_it_was_read(
+    stored: Stored, blind: User, colleague: User, api: Clients
+) -> None:
+    client = api(blind)
+
+    def place_of(ranks: list[int], read: int | None = None, by: User | None = None) -> int:
+        """Which B-scan of a new volume is listed after a verdict on the one at a place."""
+        scans = stored(colleague, ranks)
+        if read is not None:
+            label = {"label": "NORMAL"}
+            assert api(by or blind).post(f"/api/v1/scans/{scans[read].pk}/review/", label).status_code == 201
+        listed = client.get("/api/v1/scans/").json()["results"]
+        (place,) = (
+            scan["volume"]["place"] for scan in listed if scan["volume"]["id"] == str(volume_of(scans).pk)
+        )
+        assert client.get("/api/v1/scans/count/").json() == {"count": len(listed)}
+        return int(place)
+
+    for lead, ranks in ((2, [1, 1, 3]), (1, [1, 3, 1])):
+        assert place_of(ranks) == 1
+        assert place_of(ranks, read=lead, by=colleague) == 1
+        assert place_of(ranks, read=0) == 1, "a B-scan by itself"
+        assert place_of(ranks, read=1) == lead, "what stands for the volume"
+        assert place_of(ranks, read=lead) == lead
+
+
+def test_what_stands_for_a_volume_is_found_without_a_look_at_others(
+    stored: Stored, blind: User, colleague: User, django_assert_num_queries: Any
+) -> None:
+    scans, *_ = volumes = [stored(colleague, [1, 1, 3]) for _ in range(3)]
+    for others in volumes:
+        reading.record(others[1], blind, label="NORMAL", of_volume=True)
+
+    with django_assert_num_queries(1):
+        page = Scan.objects.visible_to(blind).leading_for(blind).filter(volume=scans[0].volume_id)
+        (lead,) = page.all()
+
+    assert lead == scans[2]
+    assert explained(page)["executionStats"]["totalDocsExamined"] <= len(scans)
 
 
 def test_the_report_of_a_bscan_without_an_answer_tells_nothing_of_the_others(
