@@ -27,6 +27,7 @@ from webapp.accounts import tokens
 from webapp.accounts.abilities import Role
 from webapp.accounts.models import User
 from webapp.inference import torchserve
+from webapp.scans import room
 from webapp.scans.models import Scan, Status
 
 PASSWORD = "correct-horse-battery-9"
@@ -80,6 +81,19 @@ def predicting(settings: Any, model_server: ModelServer) -> ModelServer:
     settings.MODEL_MANAGEMENT_URL = model_server.management_url
     settings.MODEL_KEY_FILE = str(model_server.key_file)
     return model_server
+
+
+@pytest.fixture
+def small_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the room for large pictures a few kilobytes are a lot, and what finds no place is refused at once."""
+    for name, value in {
+        "PLACE_BYTES": 10_000,
+        "ALL_BYTES": room.PLACES * 10_000,
+        "SMALL_BYTES": 1000,
+        "LARGE_FILE_BYTES": 1000,
+        "WAIT_S": 0.0,
+    }.items():
+        monkeypatch.setattr(room, name, value)
 
 
 def make_user(name: str, role: str, clinic: str = "") -> User:

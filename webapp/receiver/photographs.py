@@ -43,7 +43,19 @@ def fitting(
     Else the one that the B-scans refer to, by the UID that `referred` finds out. Never some of the others: what is left
     of several would be taken for the only one, and so for the B-scans' own.
     """
-    if len(photographs) <= MAX_OTHERS and sum(each.size for each in photographs) <= most_bytes:
+    if _all_fit(photographs, most_bytes):
         return photographs
     uid = referred()
     return [each for each in photographs if uid and each.sop_uid == uid and each.size <= most_bytes]
+
+
+def most_fitting(photographs: Sequence[Instance], most_bytes: int) -> int:
+    """How many bytes those that `fitting` finds have at most, before the B-scans are looked at."""
+    sizes = [each.size for each in photographs]
+    if _all_fit(photographs, most_bytes):
+        return sum(sizes)
+    return max((size for size in sizes if size <= most_bytes), default=0)
+
+
+def _all_fit(photographs: Sequence[Instance], most_bytes: int) -> bool:
+    return len(photographs) <= MAX_OTHERS and sum(each.size for each in photographs) <= most_bytes

@@ -27,7 +27,7 @@ from webapp.origins.keeping import kept_origin
 from webapp.receiver.claiming import Lost, claim, claimed, later, renewing
 from webapp.receiver.filing import file_arrived
 from webapp.receiver.models import Arrival, Instance, State, is_quiet_since, key_of, keys_in
-from webapp.receiver.photographs import fitting, read_again
+from webapp.receiver.photographs import fitting, most_fitting, read_again
 from webapp.receiver.worklist import with_worklist
 from webapp.scans import room, storage, upload
 from webapp.scans.file_facts import kept_facts
@@ -161,8 +161,8 @@ def _read(arrival: Arrival, instances: Sequence[str]) -> None:
         )
     first = min(instance.received for instance in files.bscans)
     owner = Owner(arrival.clinic, sender=arrival.sender, received=first)
-    with_photographs = sum(instance.size for instance in files.all)
-    with room.taken(receiving.room_for(min(with_photographs, settings.MAX_VOLUME_BYTES))):
+    left = settings.MAX_VOLUME_BYTES - size
+    with room.taken(receiving.room_for(size + most_fitting(files.enface, left))) as held:
         contents = [storage.read(instance.file_name) for instance in files.bscans]
 
         def note(scan: Scan, order: Sequence[str | None]) -> None:
@@ -170,13 +170,11 @@ def _read(arrival: Arrival, instances: Sequence[str]) -> None:
             log.info("Arrival %s is scan %s", arrival.key[:12], scan.pk)
 
         if len(files.bscans) == 1 and not is_volume(contents[0]):
-            _picture(arrival, owner, files, contents[0], note)
+            _picture(arrival, owner, files, contents[0], note, held)
         else:
-            enface = fitting(
-                files.enface, settings.MAX_VOLUME_BYTES - size, lambda: _referred(files.bscans, contents)
-            )
+            enface = fitting(files.enface, left, lambda: _referred(files.bscans, contents))
             contents += [storage.read(instance.file_name) for instance in enface]
-            _volume(arrival, owner, replace(files, enface=enface), contents, note)
+            _volume(arrival, owner, replace(files, enface=enface), contents, note, held)
 
 
 def _files_of(arrival: Arrival) -> _Files:
@@ -207,14 +205,14 @@ def _part(arrival: Arrival, instances: Sequence[str]) -> None:
     all_or_nothing(write)
 
 
-def _picture(arrival: Arrival, owner: Owner, files: _Files, content: bytes, note: Note) -> None:
-    """Make a scan of a single frame."""
+def _picture(arrival: Arrival, owner: Owner, files: _Files, content: bytes, note: Note, held: int) -> None:
+    """Make a scan of a single frame; decoding takes its room beside the places `held` for the file."""
     order = [files.bscans[0].key]
     if known := _known(arrival):  # an en-face image came, which a single frame does not show
         all_or_nothing(lambda: note(known, order))
         return
     examined = examine(content)
-    with room.taken(examined.memory_bytes):
+    with room.taken(examined.memory_bytes, held):
         pixels = upload.without_colour(examined.decode().pixels)
     in_file = identity(examined.dicom_header)
     profile = modality_of(Came(examined.media_type, in_file.modality), pixels)
@@ -236,15 +234,20 @@ def _picture(arrival: Arrival, owner: Owner, files: _Files, content: bytes, note
         raise
 
 
-def _volume(arrival: Arrival, owner: Owner, files: _Files, contents: Sequence[bytes], note: Note) -> None:
-    """Make a volume of these instances, or complete the one that was made of the first of them."""
+def _volume(
+    arrival: Arrival, owner: Owner, files: _Files, contents: Sequence[bytes], note: Note, held: int
+) -> None:
+    """Make a volume of these instances, or complete the one that was made of the first of them.
+
+    Decoding takes its room beside the places `held` for the files.
+    """
     sha256 = receiving.sha256_of(contents)
     names = {_name(at): instance.key for at, instance in enumerate(files.all)}
     with examine_files(list(zip(names, contents, strict=True))) as found:
         examined = replace(found, identity=with_worklist(found.identity, arrival.study_uid))
         order = _order(examined, names, files)
         known = {order.index(key): pk for key, pk in _scans_of(arrival).items() if key in order}
-        with room.taken(examined.memory_bytes - sum(map(len, contents))):
+        with room.taken(examined.memory_bytes - sum(map(len, contents)), held):
             kept = keep(examined, None, receiving.came_as(examined))
         try:
             if known:

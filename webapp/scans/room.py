@@ -50,10 +50,15 @@ class NoRoom(Unavailable):
 
 
 @contextlib.contextmanager
-def taken(needed_bytes: int) -> Iterator[None]:
-    """Hold so many bytes of the room; small pictures need none. Raises NoRoom when there is none within `WAIT_S`."""
-    if needed_bytes <= SMALL_BYTES:
-        yield
+def taken(needed_bytes: int, beside: int = 0) -> Iterator[int]:
+    """Hold so many bytes of the room; small pictures need none. Yields how many places the caller holds then.
+
+    `beside` is how many it holds already, for the file's own bytes: it gets what is left beside these at most, as it would
+    wait for itself. Raises NoRoom when there is none within `WAIT_S`.
+    """
+    wanted = min(PLACES - beside, math.ceil(needed_bytes / PLACE_BYTES))
+    if needed_bytes <= SMALL_BYTES or wanted <= 0:
+        yield beside
         return
     ends = time.monotonic() + WAIT_S
     with contextlib.ExitStack() as held:
@@ -61,12 +66,12 @@ def taken(needed_bytes: int) -> Iterator[None]:
         with contextlib.ExitStack() as turn:
             _lock_one([_folder() / "turn"], turn, ends)
             files = [_folder() / str(number) for number in range(PLACES)]
-            for _ in range(min(PLACES, math.ceil(needed_bytes / PLACE_BYTES))):
+            for _ in range(wanted):
                 files.remove(_lock_one(files, held, ends))
-        yield
+        yield beside + wanted
 
 
-def taken_for(name: str, *, with_overlay: bool = False) -> contextlib.AbstractContextManager[None]:
+def taken_for(name: str, *, with_overlay: bool = False) -> contextlib.AbstractContextManager[int]:
     """Hold the room that decoding a stored picture takes, or drawing its overlay.
 
     Raises what `taken` raises, and FileNotFoundError.

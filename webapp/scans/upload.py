@@ -89,10 +89,10 @@ def receive(user: User, file: UploadedFile[Any], entered: Mapping[str, Any]) -> 
     entered = {name: value for name, value in entered.items() if value}
     is_large_file = (file.size or 0) > room.LARGE_FILE_BYTES
     # Until the prediction is stored: its heat map is as large as the picture.
-    with room.taken(room.ALL_BYTES if is_large_file else 0):
+    with room.taken(room.ALL_BYTES if is_large_file else 0) as held:
         content = file.read()
         examined = examine(content, among=format_names(entered.get("modality", ""), user.modalities))
-        with room.taken(0 if is_large_file else examined.memory_bytes):
+        with room.taken(examined.memory_bytes, held):
             return _received(user, hashlib.sha256(content).hexdigest(), examined, entered, ends)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -39,10 +38,10 @@ def receive_file(
 
     Raises as `receive` and `upload.receive` do, and TooLarge for a picture above the limit of pictures.
     """
-    with _content_of(file) as content:
-        name = file.name or ""
+    with room.taken(room_for(file.size or 0)) as held:
+        name, content = file.name or "", file.read()
         if is_volume(content, given=replace(given, name=name)):
-            return receive(user, [(name, content)], entered, given)
+            return receive(user, [(name, content)], entered, given, held)
     if (file.size or 0) > settings.MAX_UPLOAD_BYTES:
         raise TooLarge(
             f"The file has {(file.size or 0) / 2**20:.1f} MiB and is no volume; of a picture up to "
@@ -52,27 +51,25 @@ def receive_file(
     return upload.receive(user, file, entered)
 
 
-@contextmanager
-def _content_of(file: UploadedFile[Any]) -> Iterator[bytes]:
-    """A file's bytes; of a large one they take their share of the room for large pictures."""
-    with room.taken(room_for(file.size or 0)):
-        yield file.read()
-
-
 def room_for(size_bytes: int) -> int:
     """How much of the room a file of so many bytes takes, before anything is known of it."""
     return min(size_bytes + room.SMALL_BYTES, room.ALL_BYTES) if size_bytes > room.LARGE_FILE_BYTES else 0
 
 
 def receive(
-    user: User, files: Sequence[tuple[str, bytes]], entered: Mapping[str, Any], given: Given = NOTHING
+    user: User,
+    files: Sequence[tuple[str, bytes]],
+    entered: Mapping[str, Any],
+    given: Given = NOTHING,
+    held: int = 0,
 ) -> Upload:
     """Store a volume with all its B-scans, and answer with the one in its middle, predicted if that was done in time.
 
     It is one file or several, each with its name. The other B-scans are asked about meanwhile and afterwards
     (`reading.py`). Kept are the pixels alone, as of every upload, and what the file says of how they lie. `entered` holds
     what people say of it; what they leave open is taken from the file. A volume of the same file is left as it is, but for
-    files that were lost, and answered with the B-scan that leads it.
+    files that were lost, and answered with the B-scan that leads it. Decoding takes its room beside the places that the
+    caller has `held` for the files.
 
     Raises `imaging.errors.ImageError` for what is no usable volume, `imaging.errors.Busy` or `room.NoRoom` when there is no
     memory for it, and OSError when the disk is full; nothing is stored then.
@@ -88,7 +85,7 @@ def receive(
     size = sum(len(content) for _, content in files)
     owner = owned_by(user)
     among = format_names(entered.get("modality", ""), user.modalities)
-    with examine_files(files, given, among) as examined, room.taken(examined.memory_bytes - size):
+    with examine_files(files, given, among) as examined, room.taken(examined.memory_bytes - size, held):
         facts = facts_of(examined, owner)
         subject = owner.subject({**facts, **entered}, sha256)
         decide = came_as(examined, entered.get("modality", ""), user.modalities)

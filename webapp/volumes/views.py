@@ -81,9 +81,9 @@ class VolumesView(APIView):
         entered: dict[str, Any] = dict(given.validated_data)
         files, said = entered.pop("image"), taken_given(entered)
         try:
-            with room.taken(receiving.room_for(sum(file.size for file in files))):
+            with room.taken(receiving.room_for(sum(file.size for file in files))) as held:
                 named = [(file.name or "", file.read()) for file in files]
-                received = receiving.receive(request.user, named, entered, said)
+                received = receiving.receive(request.user, named, entered, said, held)
         except ImageError as error:
             instruments.UPLOADS.labels("refused").inc()
             raise ImageError4xx(error) from error

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 
 import imagecodecs
+import pytest
 from django.utils.dateparse import parse_datetime
-from pydicom import dcmread
-from pydicom.uid import CTImageStorage, JPEGLosslessSV1
+from pydicom import FileDataset, dcmread
+from pydicom.uid import CTImageStorage, JPEG2000Lossless, JPEGLosslessSV1
 
 from tests.dicom_files import written
-from tests.volume_files import bscans, compressed, localizer, tomography
+from tests.images import encoded
+from tests.volume_files import Values, bscans, compressed, localizer, tomography
 from tests.webapp.conftest import Clients
 from tests.webapp.receiver.conftest import CLINIC, DEVICE, associated, read_all, send, series
 from webapp.accounts.models import User
@@ -64,6 +66,34 @@ def test_lossless_jpeg_is_taken_as_everything_else_that_is_read(receiver: Receiv
     read_all()
 
     assert (Volume.objects.get().count, Scan.objects.count()) == (2, 2)
+
+
+def in_jpeg_2000(data: FileDataset, images: Values) -> FileDataset:
+    """The instance with its frames compressed: decoding them takes a process of its own, and so much memory."""
+    streams = [encoded(image, "JPEG2000", no_jp2=True) for image in images]
+    return dcmread(io.BytesIO(written(compressed(data, JPEG2000Lossless, streams))))
+
+
+@pytest.mark.parametrize("frames", [1, 3], ids=["a picture", "a volume"])
+def test_what_decoding_takes_most_of_the_room_for_is_read_beside_its_own_file(
+    small_room: None, receiver: Receiver, frames: int
+) -> None:
+    images = bscans(frames)
+    sent = series(1)[0] if frames == 1 else tomography(images)
+
+    assert send(receiver, in_jpeg_2000(sent, images)) == [SUCCESS]
+    read_all()
+
+    assert (Arrival.objects.get().state, Scan.objects.count()) == (State.READ, frames)
+
+
+def test_photographs_beside_a_volume_leave_it_the_room_to_be_decoded(
+    small_room: None, receiver: Receiver
+) -> None:
+    send(receiver, localizer(bscans(1, width=256, height=192)[0]))
+    send(receiver, in_jpeg_2000(tomography(bscans(3)), bscans(3)))
+    read_all()
+    assert (Scan.objects.count(), bool(Volume.objects.get().enface_name)) == (3, True)
 
 
 def test_a_series_of_single_frames_is_a_volume(receiver: Receiver) -> None:

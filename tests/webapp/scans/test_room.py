@@ -51,6 +51,29 @@ def test_a_request_that_finds_too_little_room_keeps_none() -> None:
             pass
 
 
+def test_nobody_waits_for_places_that_they_hold_themselves() -> None:
+    more = room.SMALL_BYTES + 1
+    with (
+        room.taken(room.PLACE_BYTES) as first,
+        room.taken(room.ALL_BYTES, first) as held,
+        room.taken(room.ALL_BYTES, held),
+        pytest.raises(room.NoRoom),
+        room.taken(more),
+    ):
+        pass
+    with room.taken(room.ALL_BYTES):
+        pass
+
+
+def test_of_two_that_each_want_what_the_other_holds_one_gives_in() -> None:
+    half = room.ALL_BYTES // 2
+    with room.taken(half) as first:
+        with room.taken(half) as second, pytest.raises(room.NoRoom), room.taken(half, second):
+            pass
+        with room.taken(half, first):
+            pass
+
+
 def test_small_pictures_never_wait() -> None:
     with room.taken(room.ALL_BYTES), room.taken(room.SMALL_BYTES), room.taken(0):
         pass

@@ -14,13 +14,14 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from PIL import Image
+from pydicom.uid import JPEG2000Lossless
 from rest_framework.response import Response
 
 from imaging.laterality import suggested
 from tests.dicom_files import written
 from tests.images import bscan, encoded, png_bytes
 from tests.services import ModelServer
-from tests.volume_files import bscans, localizer, opt, zipped
+from tests.volume_files import bscans, compressed, localizer, opt, tomography, zipped
 from tests.volumes import tiff_of, tiff_volume
 from tests.waiting import wait_for
 from tests.webapp.conftest import Clients
@@ -187,6 +188,19 @@ def test_a_volume_that_lost_a_picture_gets_it_back(
     lost.refresh_from_db()
     assert (lost.status, storage.exists(lost.image_name)) == (Status.QUEUED, True)
     assert len([file for file in Path(settings.MEDIA_ROOT).rglob("*") if file.is_file()]) == 3
+
+
+@pytest.mark.parametrize("path", ["/api/v1/scans/", PATH])
+def test_a_volume_that_takes_all_the_room_is_decoded_beside_its_own_file(
+    small_room: None, away: None, clinician: User, api: Clients, path: str
+) -> None:
+    streams = [encoded(image, "JPEG2000", no_jp2=True) for image in bscans(3)]
+    content = written(compressed(tomography(bscans(3)), JPEG2000Lossless, streams))
+
+    answer = api(clinician).post(path, {"image": as_files({"a.dcm": content})}, format="multipart")
+
+    assert answer.status_code == 202, answer.content
+    assert Scan.objects.count() == 3
 
 
 def test_files_are_one_volume_in_the_order_of_their_names(away: None, clinician: User, api: Clients) -> None:
