@@ -120,6 +120,8 @@ class ScanQuerySet(models.QuerySet["Scan"]):
         return self.filter(status=Status.QUEUED, next_attempt_at__lte=now, claimed_until__lte=now)
 
 
+MOST_ATTEMPTS = 10
+"""Tries, a quarter of an hour with their pauses, after which the model server's failing at a scan counts as the scan's."""
 LEFT_TO_DO = ("status", "failure", "attempts", "next_attempt_at", "claimed_until", "waited_ms")
 OF_READINGS = (
     "reviewed",

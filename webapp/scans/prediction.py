@@ -141,7 +141,9 @@ def conclude_together(asked: Sequence[Asked], shown_to: User | None = None) -> l
     return stored
 
 
-def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
+def predict_again(
+    scan: Scan, version: str = "", label: str = "", deadline_s: float = INTERACTIVE_DEADLINE_S
+) -> None:
     """Ask for a new prediction of any scan: by another version, or with the heat map of another label.
 
     Without a version, the one answers that answers the scan's patient now. Raises ModelUnavailable or ImageRefused, and
@@ -154,7 +156,7 @@ def predict_again(scan: Scan, version: str = "", label: str = "") -> None:
         answer = choosing.predict(
             named if version else choosing.choose(subject_of(scan), model=model),
             image,
-            deadline_s=INTERACTIVE_DEADLINE_S,
+            deadline_s=deadline_s,
             request_id=request_id.current(),
             label=label,
         )
@@ -251,12 +253,16 @@ def _claimed(scan: Scan) -> ScanQuerySet:
 def _put_back(scan: Scan) -> None:
     """Give up the claim. The scan waits, longer each time, only where it may be the cause of the failure itself."""
     now = clock.now()
-    if scan.attempts == 0 or not is_ready(scan.modality):
+    pause = pause_after(scan.attempts)
+    if pause and not is_ready(scan.modality):
         pause = timedelta(0)
-    else:
-        pause = min(FIRST_PAUSE * 2 ** min(scan.attempts - 1, 16), LONGEST_PAUSE)
     _claimed(scan).update(attempts=F("attempts") + 1, next_attempt_at=now + pause, claimed_until=now)
     reload(scan)
+
+
+def pause_after(attempts: int) -> timedelta:
+    """How long a scan waits that a model server could not answer, though it is ready, and so often before."""
+    return min(FIRST_PAUSE * 2 ** min(attempts - 1, 16), LONGEST_PAUSE) if attempts else timedelta(0)
 
 
 def _wait_for_the_disk(scan: Scan) -> None:

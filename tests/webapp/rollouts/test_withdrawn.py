@@ -22,10 +22,11 @@ from tests.webapp.rollouts.two_versions import NEW, NORMAL, OLD, WEIGHTS, TwoVer
 from webapp.accounts.models import User
 from webapp.audit import sealing
 from webapp.audit.objects import Comparison
+from webapp.core import clock
 from webapp.pacs.models import Destination, Sending
 from webapp.rollouts import repredicting
 from webapp.scans import prediction, storage
-from webapp.scans.models import Prediction, Scan
+from webapp.scans.models import MOST_ATTEMPTS, Prediction, Scan
 from webapp.scans.sweep import sweep
 from webapp.versions.models import Rollout, State, Withdrawal
 
@@ -247,6 +248,89 @@ def test_one_whose_image_is_gone_holds_up_no_other(versions: TwoVersions, rolled
 
     withdrawal = Withdrawal.objects.get()
     assert (withdrawal.repredicted, withdrawal.refused) == (1, 1)
+
+
+@pytest.fixture
+def slow(versions: TwoVersions, rolled_back: list[str]) -> Any:
+    """Lets the first of the scans take the model so many seconds."""
+
+    def take(seconds: float) -> None:
+        versions.takes_s[storage.read(Scan.objects.get(pk=rolled_back[0]).image_name)] = seconds
+
+    return take
+
+
+def predict_all_due(times: int) -> None:
+    """Do what the worker does every 5 s, each time after all pauses."""
+    for _ in range(times):
+        Scan.objects.update(next_attempt_at=clock.now())
+        repredicting.predict_due()
+
+
+def test_one_that_takes_the_model_longer_than_an_upload_waits_is_predicted(
+    slow: Any, rolled_back: list[str]
+) -> None:
+    slow(10)
+    repredicting.ask(MODEL_NAME)
+    repredicting.predict_due()
+    assert Scan.objects.get(pk=rolled_back[0]).model_version == OLD
+
+
+def test_one_that_the_model_never_answers_holds_up_no_other(slow: Any, rolled_back: list[str]) -> None:
+    slow(1000)
+    repredicting.ask(MODEL_NAME)
+    for _ in range(4):
+        repredicting.predict_due()
+
+    versions = [Scan.objects.get(pk=key).model_version for key in rolled_back]
+    assert versions == [NEW, OLD, OLD]
+    assert Withdrawal.objects.get().repredicted_at is None, "it is tried again"
+
+    slow(0)
+    predict_all_due(2)
+    assert Scan.objects.get(pk=rolled_back[0]).model_version == OLD
+    assert Withdrawal.objects.get().repredicted_at
+
+
+def test_one_that_the_model_never_answers_is_given_up_in_the_end_and_may_be_asked_for_again(
+    slow: Any, rolled_back: list[str]
+) -> None:
+    slow(1000)
+    repredicting.ask(MODEL_NAME)
+    predict_all_due(MOST_ATTEMPTS + 2)
+    withdrawal = Withdrawal.objects.get()
+    assert (withdrawal.repredicted, withdrawal.refused, bool(withdrawal.repredicted_at)) == (1, 1, True)
+
+    slow(0)
+    repredicting.ask(MODEL_NAME)
+    repredicting.predict_due()
+    assert Scan.objects.get(pk=rolled_back[0]).model_version == OLD
+
+
+def test_what_can_not_be_predicted_is_counted_once_while_another_is_tried_again(
+    slow: Any, rolled_back: list[str]
+) -> None:
+    slow(1000)
+    storage.delete(Scan.objects.get(pk=rolled_back[1]).image_name)
+    repredicting.ask(MODEL_NAME)
+    for _ in range(5):
+        repredicting.predict_due()
+    assert Withdrawal.objects.get().refused == 1
+
+
+def test_a_volume_of_which_a_bscan_is_never_answered_is_sent_again_in_the_end(
+    versions: TwoVersions, volume_sent: list[Scan]
+) -> None:
+    versions.takes_s[storage.read(volume_sent[0].image_name)] = 1000
+    repredicting.ask(MODEL_NAME)
+    predict_all_due(3)
+    prediction.predict_queued()
+    assert times_sent() == 1, "it may be answered yet"
+
+    predict_all_due(MOST_ATTEMPTS)
+    prediction.predict_queued()
+
+    assert times_sent() == 2
 
 
 def test_two_workers_do_not_predict_the_same_ones(versions: TwoVersions, rolled_back: list[str]) -> None:

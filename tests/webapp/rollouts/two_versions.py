@@ -35,6 +35,8 @@ class TwoVersions:
     says: dict[str, dict[str, Any]] = field(default_factory=dict)
     fails: set[str] = field(default_factory=set)
     """Versions that can't answer."""
+    takes_s: dict[bytes, float] = field(default_factory=dict)
+    """How long pictures take that take long. No time passes: whoever is less patient gets no answer."""
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     away: bool = False
     model: str = MODEL_NAME
@@ -48,7 +50,7 @@ class TwoVersions:
     ) -> ModelAnswer:
         answering = self._served(version)
         self.asked[answering] += 1
-        if answering in self.fails:
+        if answering in self.fails or self.takes_s.get(image, 0) > deadline_s:
             raise ModelUnavailable("It fails.")
         picture = base64.b64encode(png_bytes()).decode()
         return ModelAnswer.from_json(
