@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Callable, Iterator
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -81,6 +84,43 @@ def predicting(settings: Any, model_server: ModelServer) -> ModelServer:
     settings.MODEL_MANAGEMENT_URL = model_server.management_url
     settings.MODEL_KEY_FILE = str(model_server.key_file)
     return model_server
+
+
+class OutOfMemory(BaseHTTPRequestHandler):
+    """A model server that is there, and fails at every picture for want of memory."""
+
+    def do_GET(self) -> None:
+        """A ping."""
+        self._say(200, {"status": "Healthy"})
+
+    def do_POST(self) -> None:
+        """A picture."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        message = "The model server failed on this image; its log says why."
+        self._say(500, {"error": {"code": "internal_error", "message": message, "status": 500}})
+
+    def _say(self, status: int, said: dict[str, Any]) -> None:
+        content = json.dumps(said).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: tests print enough."""
+
+
+@pytest.fixture
+def out_of_memory(settings: Any) -> Iterator[str]:
+    """The web app calls a model server that fails at every picture; its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), OutOfMemory) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        settings.MODEL_URL = f"http://127.0.0.1:{server.server_port}"
+        settings.MODEL_MANAGEMENT_URL = settings.MODEL_KEY_FILE = ""
+        yield settings.MODEL_URL
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture

@@ -28,6 +28,20 @@ CONNECTIONS = 32
 class ModelUnavailable(Exception):
     """The model server can't answer now; the same request may succeed later. The text says why."""
 
+    code = "unavailable"
+
+
+class ModelFault(ModelUnavailable):
+    """The model server failed at this request by a fault of its own, such as too little memory.
+
+    Mostly it passes; but some pictures may be what it always fails at.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
 
 class ImageRefused(Exception):
     """The model server looked at the request and refuses it; trying again changes nothing."""
@@ -173,7 +187,8 @@ class ModelServer(Protocol):
         """The answer to an image file, with the heat map of `label`, or of the most probable label without one.
 
         `version` is the model's, "" for the default. Raises ModelUnavailable when no answer comes within `deadline_s`,
-        ImageRefused when the image or the label is at fault, UnknownVersion when the server has no such `version`.
+        ModelFault when the server fails at this image, ImageRefused when the image or the label is at fault, UnknownVersion
+        when the server has no such `version`.
         """
 
     def is_ready(self) -> bool:

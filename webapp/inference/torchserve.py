@@ -26,6 +26,7 @@ from webapp.inference.model_server import (
     CONNECTIONS,
     ImageRefused,
     ModelAnswer,
+    ModelFault,
     ModelServer,
     ModelUnavailable,
     ServedVersion,
@@ -224,7 +225,8 @@ def _refusal(response: requests.Response) -> Exception:
     content = _json(response)
     error = content.get("error")
     if isinstance(error, dict):
-        return ImageRefused(str(error.get("code", "refused")), str(error.get("message", "")))
+        kind = ImageRefused if response.status_code < 500 else ModelFault
+        return kind(str(error.get("code", "refused")), str(error.get("message", "")))
     if content.get("type") == "ModelVersionNotFoundException":
         return UnknownVersion("unknown_version", "The model server knows no such version of the model.")
     if response.status_code == 413:

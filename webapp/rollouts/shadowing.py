@@ -122,10 +122,10 @@ def _answer_one(shadow: Rollout, given: dict[str, Any]) -> None:
     except ImageRefused as refused:
         _store(shadow, given, failure=refused.code[:80])
         return
-    except ModelUnavailable:
+    except ModelUnavailable as error:
         if not model_client(shadow.model_name).is_ready():
             raise
-        _store(shadow, given, failure="unavailable")
+        _store(shadow, given, failure=error.code[:80])
         return
     tier = recommend(
         answer.model_name, answer.probabilities, answer.quality, answer.caveats, answer.answer

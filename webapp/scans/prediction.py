@@ -20,11 +20,12 @@ from webapp.inference.model_server import (
     CONNECTIONS,
     ImageRefused,
     ModelAnswer,
+    ModelFault,
     ModelUnavailable,
     model_client,
 )
 from webapp.scans import storage
-from webapp.scans.models import Scan, ScanQuerySet, Status
+from webapp.scans.models import MOST_ATTEMPTS, Scan, ScanQuerySet, Status
 from webapp.scans.stored_answers import prepare, reload, store
 from webapp.versions import calls, choosing
 from webapp.versions.choosing import Choice
@@ -104,8 +105,9 @@ def conclude(scan: Scan, asked: Future[ModelAnswer], shown_to: User | None = Non
     """Wait for what the model server says of a queued scan that the caller has claimed, and store what came of it.
 
     When the model server can't answer, or the disk has no room for its pictures, the scan stays queued and the
-    document says when to try again. When the claim ran out meanwhile, or somebody had the scan predicted, what came of
-    it is dropped. `scan` has the stored state afterwards.
+    document says when to try again. A fault of the model server with this scan alone counts as the scan's after
+    `MOST_ATTEMPTS`. When the claim ran out meanwhile, or somebody had the scan predicted, what came of it is dropped.
+    `scan` has the stored state afterwards.
 
     `shown_to` is whoever gets the answer at once: with it goes the note that it was shown. Returns whether the answer was
     stored, and with it the note.
@@ -120,6 +122,12 @@ def conclude_together(asked: Sequence[Asked], shown_to: User | None = None) -> l
     for scan, asking in asked:
         try:
             answer = asking.result()
+        except ModelFault as fault:
+            log.warning("the model server fails at scan %s: %s", scan.pk, fault.code)
+            if scan.attempts + 1 < MOST_ATTEMPTS:
+                _put_back(scan)
+            else:
+                _fail(scan, fault.code, fault.message)
         except ModelUnavailable:
             _put_back(scan)
         except ImageRefused as refused:

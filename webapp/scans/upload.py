@@ -198,6 +198,7 @@ def _give_back(scan: Scan, user: User, name: str) -> bool:
             image_name=name,
             status=Status.QUEUED,
             failure=None,
+            attempts=0,
             next_attempt_at=now,
             claimed_until=now + FIRST_CLAIM,
             request_id=request_id.current(),

@@ -102,11 +102,8 @@ def _noted(choice: Choice, image: bytes, deadline_s: float, request_id: str, lab
         return model_client(choice.model).predict(
             image, deadline_s=deadline_s, request_id=request_id, version=choice.version, label=label
         )
-    except ImageRefused as refused:
-        failure = refused.code
-        raise
-    except ModelUnavailable:
-        failure = "unavailable"
+    except (ImageRefused, ModelUnavailable) as error:
+        failure = error.code
         raise
     finally:
         if choice.rollout is not None:

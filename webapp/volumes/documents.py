@@ -97,6 +97,7 @@ def give_back(known: Scan, user: User, kept: Kept) -> list[Scan]:
                 **kept.deep_of(place),
                 status=Status.QUEUED,
                 failure=None,
+                attempts=0,
                 next_attempt_at=now,
                 claimed_until=now + FIRST_CLAIM if place in kept.asked else now,
                 request_id=request_id.current(),

@@ -84,6 +84,12 @@ def test_what_is_no_image_is_refused_for_good(client: TorchServeClient) -> None:
     assert refused.value.code == "unreadable_image"
 
 
+def test_a_fault_of_the_model_server_is_no_refusal_of_the_picture(out_of_memory: str) -> None:
+    client = TorchServeClient(out_of_memory, "", "", "retina-oct")
+    with pytest.raises(ModelUnavailable, match="its log says why"):
+        client.predict(IMAGE, deadline_s=10, request_id="test-fault-1")
+
+
 def test_the_card_of_what_answers_is_told_without_the_management(model_server: ModelServer) -> None:
     apart = TorchServeClient(model_server.inference_url, "", str(model_server.key_file), "retina-oct")
 

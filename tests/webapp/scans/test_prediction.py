@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.utils import timezone
 
 from tests.services import ModelServer
 from tests.webapp.conftest import Clients, Upload
+from tests.webapp.scans.model_answers import answering
 from webapp.accounts.models import User
 from webapp.scans import prediction, storage
-from webapp.scans.models import Prediction, Scan, Status
+from webapp.scans.models import MOST_ATTEMPTS, Prediction, Scan, Status
 
 
 def point_at(settings: Any, server: ModelServer) -> None:
@@ -134,6 +136,37 @@ def test_a_scan_whose_image_is_gone_fails_with_a_reason(
     scan = Scan.objects.get()
     assert scan.status == Status.FAILED
     assert scan.failure["code"] == "image_missing"
+
+
+def try_until_due(times: int) -> None:
+    """Let the worker try as often, each time after the pause that the scan waits."""
+    for _ in range(times):
+        Scan.objects.update(next_attempt_at=timezone.now())
+        assert prediction.predict_queued() == 1
+
+
+def test_a_scan_is_predicted_once_a_fault_of_the_model_server_has_passed(
+    out_of_memory: str, clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (upload(clinician).status_code, Scan.objects.get().status) == (202, Status.QUEUED)
+    try_until_due(3)
+    assert Scan.objects.get().status == Status.QUEUED
+
+    answering(monkeypatch)
+    try_until_due(1)
+
+    assert Scan.objects.get().status == Status.PREDICTED
+
+
+def test_a_scan_that_the_model_server_fails_at_each_time_has_failed_in_the_end(
+    out_of_memory: str, clinician: User, upload: Upload, api: Clients
+) -> None:
+    scan = upload(clinician).json()["id"]
+    try_until_due(MOST_ATTEMPTS - 1)
+
+    failed = api(clinician).get(f"/api/v1/scans/{scan}/").json()
+    assert (failed["status"], failed["failure"]["code"]) == ("failed", "internal_error")
+    assert prediction.predict_queued() == 0
 
 
 def test_another_labels_heat_map_and_the_earlier_answers_are_kept(
