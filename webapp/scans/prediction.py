@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,8 +45,10 @@ BATCH = 50
 AT_ONCE = 16
 """B-scans of volumes that one process asks about at once: two batches of a worker. Whoever uploads meanwhile waits behind
 these, and not behind a whole volume."""
-# Threads that wait for the model server, no more than there are connections to it; each is made when it is needed.
-_asking = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="asking")
+# Threads that wait for the model server, no more than there are connections to it; each is made when it is needed. For
+# what nobody waits for there are others: a slow model server keeps these for a minute each.
+_asking = ThreadPoolExecutor(CONNECTIONS - AT_ONCE, thread_name_prefix="asking")
+_asking_in_background = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="asking-in-background")
 Asked = tuple[Scan, Future[ModelAnswer]]
 """A scan that the caller has claimed, and what the model server says of it, or will."""
 IMAGE_MISSING = ("image_missing", "The stored image is gone. Upload the file again.")
@@ -55,8 +58,9 @@ def ask(image: bytes, deadline_s: float, subject: str, modality: str) -> Future[
     """Begin to ask the model of a modality, so that the caller can do something else until it answers.
 
     The version is the one that answers the subject now (`choosing.subject_of`). The future's result is the answer; it
-    raises ModelUnavailable or ImageRefused.
+    raises ModelUnavailable or ImageRefused. The time runs from now on, also while no thread is free.
     """
+    ends = time.monotonic() + deadline_s
     asked = request_id.current()
     try:
         choice = choosing.choose(subject, model=model_for(modality))
@@ -67,9 +71,13 @@ def ask(image: bytes, deadline_s: float, subject: str, modality: str) -> Future[
     context = contextvars.copy_context()  # lines in the log have the request's id there, too
 
     def predict() -> ModelAnswer:
-        return choosing.predict(choice, image, deadline_s=deadline_s, request_id=asked)
+        left_s = ends - time.monotonic()
+        if left_s <= 0:
+            raise ModelUnavailable("The model server was busy with others until it was too late.")
+        return choosing.predict(choice, image, deadline_s=left_s, request_id=asked)
 
-    return _asking.submit(context.run, predict)
+    threads = _asking_in_background if deadline_s > INTERACTIVE_DEADLINE_S else _asking
+    return threads.submit(context.run, predict)
 
 
 def model_for(modality: str | None) -> str:
@@ -101,7 +109,9 @@ def predict_claimed(scan: Scan, image: bytes, deadline_s: float) -> None:
     conclude(scan, ask(image, deadline_s, subject_of(scan), scan.modality))
 
 
-def conclude(scan: Scan, asked: Future[ModelAnswer], shown_to: User | None = None) -> bool:
+def conclude(
+    scan: Scan, asked: Future[ModelAnswer], shown_to: User | None = None, ends: float | None = None
+) -> bool:
     """Wait for what the model server says of a queued scan that the caller has claimed, and store what came of it.
 
     When the model server can't answer, or the disk has no room for its pictures, the scan stays queued and the
@@ -109,26 +119,30 @@ def conclude(scan: Scan, asked: Future[ModelAnswer], shown_to: User | None = Non
     `MOST_ATTEMPTS`. When the claim ran out meanwhile, or somebody had the scan predicted, what came of it is dropped.
     `scan` has the stored state afterwards.
 
+    Where somebody waits, the wait `ends` at that reading of the monotonic clock, as if the model server could not answer.
     `shown_to` is whoever gets the answer at once: with it goes the note that it was shown. Returns whether the answer was
     stored, and with it the note.
     """
-    return bool(conclude_together([(scan, asked)], shown_to))
+    return bool(conclude_together([(scan, asked)], shown_to, ends))
 
 
-def conclude_together(asked: Sequence[Asked], shown_to: User | None = None) -> list[Scan]:
+def conclude_together(
+    asked: Sequence[Asked], shown_to: User | None = None, ends: float | None = None
+) -> list[Scan]:
     """The same for several scans, whose answers are stored in one transaction; returns those of which they were."""
     answers = []
     stored: list[Scan] = []
     for scan, asking in asked:
         try:
-            answer = asking.result()
+            answer = asking.result(None if ends is None else ends - time.monotonic())
         except ModelFault as fault:
             log.warning("the model server fails at scan %s: %s", scan.pk, fault.code)
             if scan.attempts + 1 < MOST_ATTEMPTS:
                 _put_back(scan)
             else:
                 _fail(scan, fault.code, fault.message)
-        except ModelUnavailable:
+        except (ModelUnavailable, TimeoutError):
+            asking.cancel()
             _put_back(scan)
         except ImageRefused as refused:
             log.warning("scan %s is refused by the model server: %s", scan.pk, refused.code)

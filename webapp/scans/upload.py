@@ -107,7 +107,7 @@ def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str,
     if known:
         kept = _keep(pixels, ends, prediction.subject_of(known), known.modality)
         if _give_back(known, user, kept.name):
-            prediction.conclude(known, kept.asked)
+            prediction.conclude(known, kept.asked, ends=ends)
         return _known(known, entered)
     in_file = said_in(examined.dicom_header)
     came = Came(examined.media_type, in_file.modality, entered.get("modality", ""), user.modalities)
@@ -121,7 +121,7 @@ def _received(user: User, sha256: str, examined: Examined, entered: Mapping[str,
     except IntegrityError:  # the same file was uploaded twice at the same moment
         storage.delete(kept.name)
         return _known(Scan.objects.get(user=user, clinic=user.clinic, sha256=sha256), entered)
-    stored = prediction.conclude(scan, kept.asked, shown_to=user)
+    stored = prediction.conclude(scan, kept.asked, user, ends)
     return Upload(scan, True, differences.from_file(entered, facts), is_noted=stored)
 
 

@@ -143,7 +143,7 @@ def as_before(known: Scan, pixels: upload.Pixels) -> Profile:
 def _first_answer(scans: Sequence[Scan], asked: Mapping[int, Future[ModelAnswer]], ends: float) -> Scan:
     """The B-scan in the middle as it is once it is answered, or at the end of the time; the rest is read on."""
     first, *others = [(scan, asked[scan.place]) for scan in scans if scan.place in asked]
-    prediction.conclude(*first)
+    prediction.conclude(*first, ends=ends)
     if (
         first[0].status == Status.QUEUED
     ):  # the model server is away, or slow: mostly the others know at once, too

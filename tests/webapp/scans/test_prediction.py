@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +14,8 @@ from tests.services import ModelServer
 from tests.webapp.conftest import Clients, Upload
 from tests.webapp.scans.model_answers import answering
 from webapp.accounts.models import User
+from webapp.inference.model_server import ModelUnavailable
+from webapp.inference.torchserve import TorchServeClient
 from webapp.scans import prediction, storage
 from webapp.scans.models import MOST_ATTEMPTS, Prediction, Scan, Status
 
@@ -167,6 +171,43 @@ def test_a_scan_that_the_model_server_fails_at_each_time_has_failed_in_the_end(
     failed = api(clinician).get(f"/api/v1/scans/{scan}/").json()
     assert (failed["status"], failed["failure"]["code"]) == ("failed", "internal_error")
     assert prediction.predict_queued() == 0
+
+
+@pytest.fixture
+def hanging(away: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A model server that takes pictures and lets them wait until the test is over; it says which it has given up."""
+    over = threading.Event()
+    given_up: list[str] = []
+
+    def predict(_: TorchServeClient, image: bytes, *, deadline_s: float, request_id: str, **__: str) -> None:
+        over.wait(timeout=20)
+        given_up.append(request_id)
+        raise ModelUnavailable
+
+    monkeypatch.setattr(TorchServeClient, "predict", predict)
+    yield given_up
+    over.set()
+
+
+def test_a_picture_is_taken_in_time_while_the_model_server_hangs(
+    hanging: list[str], clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "INTERACTIVE_DEADLINE_S", 0.2)
+    assert upload(clinician).status_code == 202
+    assert not hanging
+
+
+def test_a_picture_does_not_wait_for_volumes_that_the_model_server_hangs_over(
+    hanging: list[str], clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes = [
+        prediction.ask(b"", prediction.BACKGROUND_DEADLINE_S, str(number), "oct") for number in range(64)
+    ]
+    answering(monkeypatch)
+    assert upload(clinician).status_code == 201
+    assert not hanging
+    for asked in volumes:
+        asked.cancel()
 
 
 def test_another_labels_heat_map_and_the_earlier_answers_are_kept(
