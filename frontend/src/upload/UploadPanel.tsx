@@ -8,7 +8,7 @@ import { DetailFields } from "./DetailFields";
 import { kindsOf } from "./kinds";
 import { UploadLine } from "./UploadLine";
 import { useUploads } from "./useUploads";
-import { type Details, inOrder, isAsking, isOver, undecided, type Upload } from "./uploads";
+import { type Details, hidesFields, inOrder, isAsking, isOver, type Upload } from "./uploads";
 
 interface Props {
   opened: boolean;
@@ -29,9 +29,7 @@ export function UploadPanel({ opened, onClose, details, onDetails }: Props) {
   const done = uploads.filter((upload) => upload.state === "done").length + refused;
   const open = uploads.filter((upload) => upload.state === "open");
   const first = open[0];
-  // Then what it asks stands in sight, without the fields for further files above it.
-  const asks =
-    first !== undefined || asking.length > 0 || uploads.some((upload) => undecided(upload).length > 0);
+  const asks = hidesFields(uploads);
   const clearable = uploads.some((upload) => isOver(upload)) || refused + asking.length > 0;
   return (
     <Drawer

@@ -18,8 +18,8 @@ import { UploadPanel } from "./UploadPanel";
 import {
   admitted,
   type Details,
+  firstState,
   formOf,
-  isEmpty,
   isOver,
   NO_DETAILS,
   refuseTooLarge,
@@ -90,15 +90,15 @@ export function UploadProvider({ children }: { children: ReactNode }) {
   useUnsent(() => unfinished);
 
   const add = useCallback(
-    (files: File[], given: Details, inSight: boolean) => {
+    (files: File[], given: Details, isPanelOpen: boolean) => {
       if (files.length === 0) return;
-      const first = files.length > 1 || !(inSight || isEmpty(given)) ? "open" : "waiting";
+      const first = firstState(files.length, given, isPanelOpen, uploads);
       const made = files.map((file) => ({
         key: nextKey.current++,
         file,
         details: given,
         sent: 0,
-        state: first as Upload["state"],
+        state: first,
       }));
       // Finished uploads leave the list; the others stay until they are dealt with.
       setUploads((all) => {
@@ -111,7 +111,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
       if (first === "open") setDetails(NO_DETAILS);
       setOpened(true);
     },
-    [setUploads],
+    [setUploads, uploads],
   );
 
   useEffect(() => {

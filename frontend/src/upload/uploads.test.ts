@@ -11,6 +11,7 @@ import {
   canBeCorrected,
   choicesOf,
   correction,
+  firstState,
   formOf,
   inOrder,
   isAsking,
@@ -167,6 +168,34 @@ describe("a file of a modality that the server can't tell", () => {
     const before = { ...NO_DETAILS, eye: "OD" as const, fields: { quality: "good" } };
     const after = { ...before, ...ofModality("chest-xray", [OCT, CHEST]) };
     expect([after.eye, after.fields]).toEqual(["", {}]);
+  });
+});
+
+describe("a single file", () => {
+  const given = { ...NO_DETAILS, patient_ref: "A" };
+  const asksModality: Upload = {
+    ...upload,
+    state: "refused",
+    problem: new Problem("Which is it?", "modality_unclear", 400, { modality: ["oct"] }),
+  };
+
+  it("is sent at once with what stands in sight, or with nothing", () => {
+    const decided = { ...upload, decided: true };
+    expect(firstState(1, given, true, [decided, { ...upload, state: "sending", scan: undefined }])).toBe(
+      "waiting",
+    );
+    expect(firstState(1, NO_DETAILS, false, [])).toBe("waiting");
+  });
+
+  it("waits for a check with what is out of sight: the panel is closed, or asks something", () => {
+    expect(firstState(1, given, false, [])).toBe("open");
+    expect(firstState(1, given, true, [upload])).toBe("open");
+    expect(firstState(1, given, true, [asksModality])).toBe("open");
+    expect(firstState(1, given, true, [{ ...upload, state: "open", scan: undefined }])).toBe("open");
+  });
+
+  it("waits for a check among several", () => {
+    expect(firstState(2, NO_DETAILS, true, [])).toBe("open");
   });
 });
 

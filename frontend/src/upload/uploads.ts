@@ -134,6 +134,27 @@ export function isAsking(upload: Upload): boolean {
   return asksModality(upload) && (upload.problem?.fields["modality"] ?? []).length > 0;
 }
 
+/** Whether the panel asks something, which stands in sight then without the fields for further files above it. */
+export function hidesFields(uploads: readonly Upload[]): boolean {
+  return uploads.some(
+    (upload) => upload.state === "open" || isAsking(upload) || undecided(upload).length > 0,
+  );
+}
+
+/**
+ * How so many new files begin, which were given these details. A single one goes at once if these are empty, or if
+ * their fields are in sight: `isPanelOpen`, and it asks nothing.
+ */
+export function firstState(
+  count: number,
+  given: Details,
+  isPanelOpen: boolean,
+  uploads: readonly Upload[],
+): "open" | "waiting" {
+  const inSight = isPanelOpen && !hidesFields(uploads);
+  return count === 1 && (inSight || isEmpty(given)) ? "waiting" : "open";
+}
+
 /** The uploads as they are listed: those first that ask, so that nobody overlooks them among many. */
 export function inOrder(uploads: readonly Upload[]): Upload[] {
   return [...uploads].sort((one, other) => Number(isAsking(other)) - Number(isAsking(one)));

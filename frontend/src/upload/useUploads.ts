@@ -8,7 +8,7 @@ export interface Uploads {
   /** Opens the panel in which files are picked. */
   open: () => void;
   /** Several files wait until their details are checked; one is sent at once if its details are in sight or empty. */
-  add: (files: File[], details: Details, inSight: boolean) => void;
+  add: (files: File[], details: Details, isPanelOpen: boolean) => void;
   describe: (keys: number[], values: Partial<Details>) => void;
   /** Sends the files that waited for a check. */
   begin: () => void;

@@ -1,0 +1,83 @@
+// @vitest-environment jsdom
+
+import { act } from "react";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { OCT } from "../testing/modalities";
+import { field, type Screen, settled, show, type } from "../testing/screen";
+import { answer, serve, token } from "../testing/server";
+import { texts } from "../texts";
+import { UploadProvider } from "./UploadProvider";
+
+/** A file on its way to the server, which the test answers. */
+interface Sent {
+  form: FormData;
+  answer: (status: number, body: unknown) => Promise<void>;
+}
+
+const PATIENT = texts.details.patient_ref;
+const SCAN = { id: "s1", modality: "oct", status: "queued" };
+const OTHER_PATIENT = { field: "patient_ref", entered: "P-1", found: "P-0", found_in: "earlier_upload" };
+
+let sent: Sent[];
+let screen: Screen;
+
+beforeEach(async () => {
+  sent = [];
+  vi.stubGlobal("XMLHttpRequest", Sending);
+  serve(({ path }) => {
+    if (path === "auth/me/") return answer({ id: "u1", abilities: ["may_upload"] });
+    if (path.startsWith("auth/")) return answer({ access: token("u1") });
+    return answer({ modalities: [OCT], most_picture_bytes: 2 ** 20, most_volume_bytes: 2 ** 20 });
+  });
+  screen = await show(<UploadProvider>{null}</UploadProvider>);
+});
+
+afterEach(() => screen.close());
+
+class Sending {
+  upload = {};
+  onload = () => undefined;
+  open = () => undefined;
+  setRequestHeader = () => undefined;
+  send(form: FormData) {
+    sent.push({
+      form,
+      answer: async (status, body) => {
+        Object.assign(this, { status, responseText: JSON.stringify(body) });
+        this.onload();
+        await settled();
+      },
+    });
+  }
+}
+
+/** Pastes files, which opens the panel. */
+async function paste(...names: string[]): Promise<void> {
+  const files = names.map((name) => new File([name], name));
+  const event = Object.assign(new Event("paste"), { clipboardData: { files, getData: () => "" } });
+  await act(async () => void window.dispatchEvent(event));
+  await settled();
+}
+
+/** The states of the files in the list. */
+function states(): (string | undefined)[] {
+  return [...document.querySelectorAll<HTMLElement>("[data-testid=upload]")].map(
+    ({ dataset }) => dataset.state,
+  );
+}
+
+describe("a file that comes while the panel asks about another", () => {
+  it("is not sent with what was typed before and is out of sight", async () => {
+    await paste("first.png");
+    await type(PATIENT, "P-2");
+    await sent[0]!.answer(201, { ...SCAN, differences: [OTHER_PATIENT] });
+    expect(field(PATIENT)).toBeNull();
+
+    await paste("second.png");
+
+    expect(states()).toEqual(["done", "open"]);
+    expect(sent).toHaveLength(1);
+    expect(field(texts.upload.of(PATIENT, "second.png"))?.value).toBe("P-2");
+  });
+});
