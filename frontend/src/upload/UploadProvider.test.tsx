@@ -81,3 +81,35 @@ describe("a file that comes while the panel asks about another", () => {
     expect(field(texts.upload.of(PATIENT, "second.png"))?.value).toBe("P-2");
   });
 });
+
+describe("an upload that is done", () => {
+  it("opens its answer", async () => {
+    await paste("first.png");
+    await sent[0]!.answer(201, SCAN);
+    expect(screen.path()).toBe("/scans/s1");
+    expect(field(PATIENT)).toBeNull();
+  });
+
+  it("leaves the panel and what is typed for the next file", async () => {
+    await paste("first.png");
+    await type(PATIENT, "P-2");
+    await sent[0]!.answer(201, SCAN);
+    expect(field(PATIENT)?.value).toBe("P-2");
+    expect(screen.path()).toBe("/");
+  });
+
+  it("leaves the page to which somebody went meanwhile", async () => {
+    await paste("first.png");
+    await screen.go("/scans/s9");
+    await sent[0]!.answer(201, SCAN);
+    expect(screen.path()).toBe("/scans/s9");
+  });
+
+  it("gives its details to no later file", async () => {
+    await paste("first.png");
+    await type(PATIENT, "P-2");
+    await paste("second.png");
+    expect(sent[1]!.form.get("patient_ref")).toBe("P-2");
+    expect(field(PATIENT)?.value).toBe("");
+  });
+});

@@ -3,12 +3,13 @@ import { Center, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconUpload } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { useNavigate } from "react-router";
+import { type ReactNode, useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
+import { useLocation, useNavigate } from "react-router";
 
 import { useModalities, useMostBytes } from "../api/options";
 import { Problem } from "../api/problem";
 import { storeNewScan, uploadScan } from "../api/scans";
+import type { UploadedScan } from "../api/types";
 import { useUnsent } from "../common/unsaved";
 import { useMay } from "../api/accounts";
 import { texts } from "../texts";
@@ -22,6 +23,7 @@ import {
   formOf,
   isOver,
   NO_DETAILS,
+  opensItsAnswer,
   refuseTooLarge,
   type Upload,
 } from "./uploads";
@@ -36,6 +38,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
   const nextKey = useRef(0);
   const queries = useQueryClient();
   const navigate = useNavigate();
+  const { pathname } = useLocation();
   const mayUpload = useMay("may_upload");
   const modalities = useModalities();
   const most = useMostBytes();
@@ -50,31 +53,33 @@ export function UploadProvider({ children }: { children: ReactNode }) {
     [setUploads],
   );
 
-  const start = useCallback(
-    async (upload: Upload, alone: boolean) => {
-      try {
-        refuseTooLarge(upload.file, most);
-        const scan = await uploadScan(formOf(upload.file, upload.details), (sent) =>
-          change(upload.key, { sent }),
-        );
-        change(upload.key, { state: "done", scan });
-        storeNewScan(queries, scan);
-        if (scan.differences?.length) {
-          setOpened(true);
-        } else if (alone) {
-          setOpened(false);
-          setDetails(NO_DETAILS);
-          if (scan.duplicate) notifications.show({ message: texts.upload.openedAgain, autoClose: 10_000 });
-          void navigate(`/scans/${scan.id}`);
-        }
-      } catch (error) {
-        const problem = error instanceof Problem ? error : new Problem(String(error), "unexpected", 0);
-        change(upload.key, { state: "refused", problem });
-        setOpened(true);
-      }
-    },
-    [change, most, navigate, queries],
-  );
+  // Effect events: what counts in the end is what the page shows by then.
+  const follow = useEffectEvent((scan: UploadedScan, sentFrom: string | null) => {
+    if (scan.differences?.length) {
+      setOpened(true);
+    } else if (opensItsAnswer(uploads, details, sentFrom, pathname)) {
+      setOpened(false);
+      if (scan.duplicate) notifications.show({ message: texts.upload.openedAgain, autoClose: 10_000 });
+      void navigate(`/scans/${scan.id}`);
+    }
+  });
+
+  const start = useEffectEvent(async (upload: Upload) => {
+    const sentFrom = uploads.length === 1 ? pathname : null;
+    try {
+      refuseTooLarge(upload.file, most);
+      const scan = await uploadScan(formOf(upload.file, upload.details), (sent) =>
+        change(upload.key, { sent }),
+      );
+      change(upload.key, { state: "done", scan });
+      storeNewScan(queries, scan);
+      follow(scan, sentFrom);
+    } catch (error) {
+      const problem = error instanceof Problem ? error : new Problem(String(error), "unexpected", 0);
+      change(upload.key, { state: "refused", problem });
+      setOpened(true);
+    }
+  });
 
   useEffect(() => {
     for (const upload of uploads) {
@@ -82,9 +87,9 @@ export function UploadProvider({ children }: { children: ReactNode }) {
       if (upload.state !== "sending") started.current.delete(upload.key);
       if (upload.state !== "sending" || started.current.has(upload.key)) continue;
       started.current.add(upload.key);
-      void start(upload, uploads.length === 1);
+      void start(upload);
     }
-  }, [uploads, start]);
+  }, [uploads]);
 
   const unfinished = uploads.some((upload) => !isOver(upload) && upload.state !== "refused");
   useUnsent(() => unfinished);
@@ -108,7 +113,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
         return [...left, ...(waits ? made.map((upload) => ({ ...upload, state: "open" as const })) : made)];
       });
       // Each file has its own details from now on. Later files may be of another patient.
-      if (first === "open") setDetails(NO_DETAILS);
+      setDetails(NO_DETAILS);
       setOpened(true);
     },
     [setUploads, uploads],

@@ -19,6 +19,7 @@ import {
   isOver,
   NO_DETAILS,
   ofModality,
+  opensItsAnswer,
   refuseTooLarge,
   undecided,
   type Upload,
@@ -196,6 +197,24 @@ describe("a single file", () => {
 
   it("waits for a check among several", () => {
     expect(firstState(2, NO_DETAILS, true, [])).toBe("open");
+  });
+});
+
+describe("an upload that is done", () => {
+  const next = { ...NO_DETAILS, patient_ref: "B" };
+
+  it("opens its answer if it is the only one, and nobody does anything else", () => {
+    expect(opensItsAnswer([upload], NO_DETAILS, "/", "/")).toBe(true);
+  });
+
+  it("leaves alone who describes the next file, reads another scan, or has added one", () => {
+    expect(opensItsAnswer([upload], next, "/", "/")).toBe(false);
+    expect(opensItsAnswer([upload], NO_DETAILS, "/", "/scans/s9")).toBe(false);
+    expect(opensItsAnswer([upload, { ...upload, key: 2 }], NO_DETAILS, "/", "/")).toBe(false);
+  });
+
+  it("stays in the list if it was sent with others, of which nothing is left there", () => {
+    expect(opensItsAnswer([upload], NO_DETAILS, null, "/")).toBe(false);
   });
 });
 

@@ -122,6 +122,19 @@ export function isOver(upload: Upload): boolean {
   return upload.state === "done" && undecided(upload).length === 0;
 }
 
+/**
+ * Whether the page goes to the answer of one that is done: it is still the only one, nobody describes a further file, and
+ * nobody has left the page from which it was sent. `sentFrom` is the path of that page; null if it was not sent alone.
+ */
+export function opensItsAnswer(
+  uploads: readonly Upload[],
+  details: Details,
+  sentFrom: string | null,
+  path: string,
+): boolean {
+  return uploads.length === 1 && isEmpty(details) && sentFrom === path;
+}
+
 /** Whether the server asks of which modality the file is. */
 export function asksModality({ state, problem }: Upload): boolean {
   return (
