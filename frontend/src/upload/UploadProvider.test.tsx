@@ -4,8 +4,8 @@ import { act } from "react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { OCT } from "../testing/modalities";
-import { field, type Screen, settled, show, type } from "../testing/screen";
-import { answer, serve, token } from "../testing/server";
+import { field, press, type Screen, settled, show, type } from "../testing/screen";
+import { answer, refusal, serve, token } from "../testing/server";
 import { texts } from "../texts";
 import { UploadProvider } from "./UploadProvider";
 
@@ -20,14 +20,16 @@ const SCAN = { id: "s1", modality: "oct", status: "queued" };
 const OTHER_PATIENT = { field: "patient_ref", entered: "P-1", found: "P-0", found_in: "earlier_upload" };
 
 let sent: Sent[];
+let isSignedIn: boolean;
 let screen: Screen;
 
 beforeEach(async () => {
   sent = [];
+  isSignedIn = true;
   vi.stubGlobal("XMLHttpRequest", Sending);
   serve(({ path }) => {
     if (path === "auth/me/") return answer({ id: "u1", abilities: ["may_upload"] });
-    if (path.startsWith("auth/")) return answer({ access: token("u1") });
+    if (path.startsWith("auth/")) return isSignedIn ? answer({ access: token("u1") }) : refusal(401);
     return answer({ modalities: [OCT], most_picture_bytes: 2 ** 20, most_volume_bytes: 2 ** 20 });
   });
   screen = await show(<UploadProvider>{null}</UploadProvider>);
@@ -111,5 +113,23 @@ describe("an upload that is done", () => {
     await paste("second.png");
     expect(sent[1]!.form.get("patient_ref")).toBe("P-2");
     expect(field(PATIENT)?.value).toBe("");
+  });
+});
+
+describe("uploads without a session", () => {
+  it("wait with their details until somebody has signed in and sends them", async () => {
+    await paste("first.png", "second.png", "third.png");
+    await type(texts.upload.of(PATIENT, "third.png"), "P-3");
+    await press(texts.upload.begin(3));
+    isSignedIn = false;
+    for (const { answer } of [...sent]) await answer(401, {});
+
+    expect(states()).toEqual(["open", "open", "open"]);
+    expect(sent).toHaveLength(2);
+
+    isSignedIn = true;
+    await press(texts.upload.begin(3));
+    for (const { answer } of sent.slice(2)) await answer(201, SCAN);
+    expect(sent[4]!.form.get("patient_ref")).toBe("P-3");
   });
 });

@@ -18,6 +18,7 @@ import { pastedFiles } from "./pasted";
 import { UploadPanel } from "./UploadPanel";
 import {
   admitted,
+  afterRefusal,
   type Details,
   firstState,
   formOf,
@@ -76,7 +77,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
       follow(scan, sentFrom);
     } catch (error) {
       const problem = error instanceof Problem ? error : new Problem(String(error), "unexpected", 0);
-      change(upload.key, { state: "refused", problem });
+      setUploads((all) => afterRefusal(all, upload.key, problem));
       setOpened(true);
     }
   });

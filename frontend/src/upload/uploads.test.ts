@@ -5,6 +5,7 @@ import type { Difference, UploadedScan } from "../api/types";
 import { CHEST, OCT } from "../testing/modalities";
 import {
   admitted,
+  afterRefusal,
   asked,
   askedInWords,
   asksModality,
@@ -109,6 +110,30 @@ describe("uploads that wait", () => {
 
   it("are sent past those that nobody has looked at, and those that are over", () => {
     expect(states(["open", "done", "refused", "waiting"])).toEqual(["open", "done", "refused", "sending"]);
+  });
+});
+
+describe("an upload that is not taken", () => {
+  const details = { ...NO_DETAILS, patient_ref: "P-1" };
+  const all = (["sending", "waiting", "sending", "done"] as const).map((state, key): Upload => ({
+    ...upload,
+    key,
+    state,
+    details,
+  }));
+
+  it("is refused, and the others go on", () => {
+    const problem = new Problem("No.", "invalid", 400);
+    const [refused, ...others] = afterRefusal(all, 0, problem);
+    expect(refused).toMatchObject({ state: "refused", problem });
+    expect(others).toEqual(all.slice(1));
+  });
+
+  it("can be sent again after the next sign-in, as can those that wait, with their details", () => {
+    const after = afterRefusal(all, 0, new Problem("You are signed out.", "signed_out", 401));
+    expect(after.map(({ state }) => state)).toEqual(["open", "open", "sending", "done"]);
+    expect(after.map((one) => one.details)).toEqual(all.map((one) => one.details));
+    expect(after[0]).not.toHaveProperty("problem");
   });
 });
 

@@ -117,6 +117,19 @@ export function admitted(uploads: Upload[]): Upload[] {
   });
 }
 
+/**
+ * The uploads after one was not taken. Without a session none of those that wait would be: all go back to where a press
+ * sends them, with their details, once somebody has signed in.
+ */
+export function afterRefusal(uploads: readonly Upload[], key: number, problem: Problem): Upload[] {
+  const isSignedOut = problem.status === 401;
+  return uploads.map((upload) => {
+    if (isSignedOut && (upload.key === key || upload.state === "waiting"))
+      return { ...upload, state: "open" };
+    return upload.key === key ? { ...upload, state: "refused", problem } : upload;
+  });
+}
+
 /** Whether there is nothing left to do with it. */
 export function isOver(upload: Upload): boolean {
   return upload.state === "done" && undecided(upload).length === 0;

@@ -219,6 +219,28 @@ def test_what_was_filled_in_out_of_sight_is_shown_before_it_is_sent(enter: Visit
     expect(line).to_have_count(0)
 
 
+def test_files_whose_session_has_ended_are_sent_after_the_next_sign_in(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    window = enter("clara").open()
+    window.drop(
+        [(f"{name}.png", "image/png", simulated("CSR", seed)) for name, seed in (("a", 921), ("b", 922))],
+    )
+    window.page.get_by_label("Patient reference of b.png").fill("U-51")
+    # Signed out elsewhere: the cookie is void, and the next call is refused.
+    window.context.clear_cookies()
+    window.page.route("**/api/v1/scans/", lambda route: route.fulfill(status=401, body="{}"))
+
+    window.page.get_by_role("button", name="Upload 2 files").click()
+    expect(window.page.get_by_role("heading", name="Sign in again")).to_be_visible()
+    window.page.unroute("**/api/v1/scans/")
+    window.sign_in("clara")
+    window.page.get_by_role("button", name="Upload 2 files").click()
+
+    expect(window.page.locator("[data-testid=upload][data-state=done]")).to_have_count(2)
+    assert len(clinic.get("clara", "scans/?patient_ref=U-51")["results"]) == 1
+
+
 def test_a_scan_waits_while_the_model_server_is_away_and_is_read_without_a_reload(
     enter: Visitor, clinic: Clinic
 ) -> None:
