@@ -35,7 +35,7 @@ export function useUnsaved(provide: Provider<Unsaved | null>): void {
   useProvider(unsavedForms, provide);
 }
 
-/** Warns a user who closes the window before everything is sent. Signing out tries to send it first. */
+/** Warns a user who closes the window before everything is sent. Signing out sends it first, or is held up by it. */
 export function useUnsent(isWaiting: Provider<boolean>, send: Unsent["send"] = null): void {
   useProvider(unsentWork, () => ({ isWaiting, send }));
 }
@@ -46,14 +46,18 @@ export function unsaved(): Unsaved[] {
 
 /** Whether closing the window would lose something, or leave it unsent. */
 export function isWindowNeeded(): boolean {
-  return unsaved().length > 0 || [...unsentWork].some((provide) => provide().isWaiting());
+  return unsaved().length > 0 || waiting().length > 0;
 }
 
-/** Tries to send what waits. Resolves to false if a form still has something to send; the form says why. */
+/** Whether something waits that signing out does not send, and would lose. */
+export function isHeldUp(): boolean {
+  return waiting().some(({ send }) => send === null);
+}
+
+/** Tries to send what waits. Resolves to false if something is left: of a form, which says why, or as `isHeldUp` says. */
 export async function sendUnsent(): Promise<boolean> {
-  const found = [...unsentWork].map((provide) => provide()).filter(({ isWaiting }) => isWaiting());
-  await Promise.all(found.map(({ send }) => send?.()));
-  return unsaved().length === 0;
+  await Promise.all(waiting().map(({ send }) => send?.()));
+  return unsaved().length === 0 && !isHeldUp();
 }
 
 /** Whether some work succeeds. For a form that shows the error itself. */
@@ -88,6 +92,10 @@ export function openQuestion(): Question | null {
 export function onQuestion(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
+}
+
+function waiting(): Unsent[] {
+  return [...unsentWork].map((provide) => provide()).filter(({ isWaiting }) => isWaiting());
 }
 
 function ask(next: Question | null): void {

@@ -17,7 +17,7 @@ import { useSwitchBlindReading } from "../api/accounts";
 import { API_DOCUMENTATION } from "../api/address";
 import { signOut } from "../api/session";
 import type { Me } from "../api/types";
-import { mayLeave, sendUnsent } from "../common/unsaved";
+import { isHeldUp, mayLeave, sendUnsent } from "../common/unsaved";
 import { texts } from "../texts";
 import { AdministrationDialog } from "./AdministrationDialog";
 
@@ -30,6 +30,11 @@ export function UserMenu({ me }: { me: Me }) {
   const name = `${me.first_name} ${me.last_name}`.trim() || me.username;
 
   async function leave() {
+    // Told before anything else is asked: nobody is to drop a verdict on a way that is not open.
+    if (isHeldUp()) {
+      notifications.show({ message: texts.shell.filesLeft });
+      return;
+    }
     if (!(await mayLeave())) return;
     setLeaving(true);
     try {

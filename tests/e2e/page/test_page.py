@@ -6,7 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.e2e.page.browser import PASSWORD, Clinic, Visit, violations
+from tests.e2e.page.browser import PASSWORD, Clinic, Visit, simulated, violations
 from tests.e2e.page.conftest import Visitor
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -139,6 +139,28 @@ def test_who_could_not_be_signed_out_is_told_and_can_try_again(enter: Visitor) -
     expect(window.page.get_by_role("heading", name="Sign in again")).to_have_count(0)
 
     window.page.unroute("**/auth/logout/")
+    sign_out.click()
+    expect(window.page.get_by_role("heading", name="Retinote")).to_be_visible()
+
+
+def test_who_signs_out_while_files_wait_is_told_first(enter: Visitor) -> None:
+    window = enter("clara").open()
+    window.drop([(name, "image/png", simulated("CSR", 931)) for name in ("a.png", "b.png")])
+    files = window.page.get_by_test_id("upload")
+    expect(files).to_have_count(2)
+    window.page.keyboard.press("Escape")
+    window.page.get_by_test_id("user-menu").click()
+    sign_out = window.page.get_by_role("menuitem", name="Sign out")
+
+    sign_out.click()
+    expect(window.page.get_by_role("alert")).to_contain_text("files under Upload")
+    window.page.get_by_test_id("open-upload").click()
+    for name in ("a.png", "b.png"):
+        window.page.get_by_role("button", name=f"Don't upload {name}").click()
+    window.page.keyboard.press("Escape")
+    expect(files).to_have_count(0)
+
+    window.page.get_by_test_id("user-menu").click()
     sign_out.click()
     expect(window.page.get_by_role("heading", name="Retinote")).to_be_visible()
 

@@ -13,6 +13,8 @@ export const shell = {
   signingOut: "Sending your work, then signing out…",
   stillSignedIn:
     "You are still signed in, because the server can't be reached. Check the network and sign out again.",
+  filesLeft:
+    "You are still signed in: files under Upload are on their way, or wait for you. Finish or remove them, and sign out again.",
   accountOf: (name: string) => `Account of ${name}`,
   roles: { clinician: "Clinician", researcher: "Researcher", administrator: "Administrator" },
   adjudicator: "settles scans",

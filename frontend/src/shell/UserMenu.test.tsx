@@ -1,0 +1,55 @@
+// @vitest-environment jsdom
+
+import { Notifications } from "@mantine/notifications";
+import { act } from "react";
+import { afterEach, describe, expect, it } from "vitest";
+
+import type { Me } from "../api/types";
+import { useUnsent } from "../common/unsaved";
+import { press, type Screen, show } from "../testing/screen";
+import { answer, type Request, serve, token } from "../testing/server";
+import { texts } from "../texts";
+import { UserMenu } from "./UserMenu";
+
+const ME = {
+  username: "clara",
+  first_name: "",
+  last_name: "",
+  role: "clinician",
+  abilities: ["may_read"],
+  reads_blind: false,
+} as unknown as Me;
+
+let screen: Screen;
+
+afterEach(() => screen.close());
+
+/** Opens the menu of the account beside a part of the page; gives the calls to the server. */
+async function openMenu(Part: () => null): Promise<Request[]> {
+  const requests = serve(({ path }) =>
+    path.startsWith("auth/token/") ? answer({ access: token("u1") }) : answer({ ...ME, reads_blind: true }),
+  );
+  screen = await show(
+    <>
+      <Notifications />
+      <UserMenu me={ME} />
+      <Part />
+    </>,
+  );
+  await act(async () => document.querySelector<HTMLElement>("[data-testid=user-menu]")!.click());
+  return requests;
+}
+
+function Uploading() {
+  useUnsent(() => true);
+  return null;
+}
+
+describe("signing out, while files are uploaded or wait for it", () => {
+  it("is refused with a reason, before anything is lost", async () => {
+    const requests = await openMenu(Uploading);
+    await press(texts.shell.signOut);
+    expect(document.body.textContent).toContain(texts.shell.filesLeft);
+    expect(requests.map(({ path }) => path)).not.toContain("auth/logout/");
+  });
+});
