@@ -5,10 +5,11 @@ import { act } from "react";
 import { afterEach, describe, expect, it } from "vitest";
 
 import type { Me } from "../api/types";
-import { useUnsent } from "../common/unsaved";
-import { press, type Screen, show } from "../testing/screen";
+import { useUnsaved, useUnsent } from "../common/unsaved";
+import { press, type Screen, settled, show } from "../testing/screen";
 import { answer, type Request, serve, token } from "../testing/server";
 import { texts } from "../texts";
+import { LeaveGuard } from "./LeaveGuard";
 import { UserMenu } from "./UserMenu";
 
 const ME = {
@@ -32,6 +33,7 @@ async function openMenu(Part: () => null): Promise<Request[]> {
   screen = await show(
     <>
       <Notifications />
+      <LeaveGuard />
       <UserMenu me={ME} />
       <Part />
     </>,
@@ -40,10 +42,38 @@ async function openMenu(Part: () => null): Promise<Request[]> {
   return requests;
 }
 
+function HalfFilled() {
+  useUnsaved(() => ({ title: "Details not saved", saveLabel: "", save: null, drop: () => undefined }));
+  return null;
+}
+
 function Uploading() {
   useUnsent(() => true);
   return null;
 }
+
+const blind = () => document.querySelector<HTMLInputElement>("[role=switch]")!;
+
+async function toggle(): Promise<void> {
+  await act(async () => blind().click());
+  await settled();
+}
+
+describe("blind first reading, beside a half-filled form", () => {
+  it("is switched on only once the form may be left, as all data is loaded again", async () => {
+    const requests = await openMenu(HalfFilled);
+    const changes = () => requests.filter(({ method }) => method === "PATCH").map(({ body }) => body);
+
+    await toggle();
+    await press(texts.shell.stay);
+    expect(changes()).toEqual([]);
+    expect(blind().checked).toBe(false);
+
+    await toggle();
+    await press(texts.shell.leaveWithout);
+    expect(changes()).toEqual([{ reads_blind: true }]);
+  });
+});
 
 describe("signing out, while files are uploaded or wait for it", () => {
   it("is refused with a reason, before anything is lost", async () => {

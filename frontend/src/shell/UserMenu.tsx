@@ -29,6 +29,11 @@ export function UserMenu({ me }: { me: Me }) {
   const [leaving, setLeaving] = useState(false);
   const name = `${me.first_name} ${me.last_name}`.trim() || me.username;
 
+  async function readBlind(reads: boolean) {
+    // All data is loaded again then, and what is typed into forms beside it is gone.
+    if (await mayLeave()) blind.mutate(reads);
+  }
+
   async function leave() {
     // Told before anything else is asked: nobody is to drop a verdict on a way that is not open.
     if (isHeldUp()) {
@@ -92,7 +97,7 @@ export function UserMenu({ me }: { me: Me }) {
                 checked={blind.isPending ? blind.variables : me.reads_blind}
                 disabled={blind.isPending}
                 error={blind.error?.message}
-                onChange={(event) => blind.mutate(event.currentTarget.checked)}
+                onChange={(event) => void readBlind(event.currentTarget.checked)}
               />
             )}
           </Stack>

@@ -92,6 +92,25 @@ def test_who_reads_blind_uploads_without_being_told_the_answer(enter: Visitor, c
     expect(window.page.get_by_text("Both are kept.")).to_be_visible()  # it would count as blind
 
 
+def test_blind_reading_is_not_switched_on_over_a_half_filled_form_without_a_question(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara").read(scan)
+    details = window.page.get_by_test_id("details")
+    details.get_by_role("button", name="Change details").click()
+    details.get_by_label("Note").fill("seen again in May")
+
+    window.page.get_by_test_id("user-menu").click()
+    window.page.get_by_role("switch", name="Blind first reading").click()
+    dialog = window.page.get_by_role("dialog", name="You have not saved the details")
+    dialog.get_by_role("button", name="Stay here").click()
+
+    expect(dialog).to_have_count(0)
+    expect(details.get_by_label("Note")).to_have_value("seen again in May")
+    assert clinic.get("clara", "auth/me/")["reads_blind"] is False
+
+
 def test_readers_see_each_other_after_their_own_verdict_and_an_adjudicator_settles_it(
     enter: Visitor, clinic: Clinic
 ) -> None:
