@@ -4,10 +4,10 @@ import { type FormEvent, type ReactNode, useState } from "react";
 import { useModality } from "../api/options";
 import { useChangeScan } from "../api/scans";
 import type { Eye, Scan } from "../api/types";
-import { TEXT_DETAILS, textsOf } from "../common/details";
+import { TEXT_DETAILS } from "../common/details";
 import { FieldSelects } from "../common/FieldSelects";
 import { formatDay, formatTime } from "../common/format";
-import { type Fields, fieldsInWords, tellsEye } from "../common/modality";
+import { fieldsInWords, tellsEye } from "../common/modality";
 import { PIXEL_SIZES, readNumber } from "../common/number";
 import { PixelFields } from "../common/PixelFields";
 import { ProblemAlert } from "../common/ProblemAlert";
@@ -16,6 +16,15 @@ import { formatLength, sizeSign } from "../common/units";
 import { succeeds, useUnsaved } from "../common/unsaved";
 import { useUnits } from "../common/useUnits";
 import { texts } from "../texts";
+import {
+  type Changes,
+  changesOf,
+  type Entries,
+  entriesOf,
+  isEmpty,
+  requestFor,
+  withChanges,
+} from "./detailsRequest";
 import { ModelVersion } from "./ModelVersion";
 import { Section } from "./Section";
 
@@ -94,27 +103,16 @@ function told(is: boolean, title: string, value: string): [string, string][] {
   return is ? [[title, value || texts.common.none]] : [];
 }
 
-/** Rounded to the digits that a file gives: computing adds more. */
-function measured(micrometres: number | null): string {
-  return micrometres === null ? "" : String(Number(micrometres.toPrecision(9)));
-}
-
 function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
   const modality = useModality(scan.modality);
   const units = useUnits(scan.modality);
-  const [before] = useState({
-    patient_ref: scan.patient_ref,
-    eye: scan.eye,
-    acquired: scan.acquired,
-    fields: scan.fields as Fields,
-    ...textsOf(scan),
-    micrometres_x: measured(scan.micrometres_x),
-    micrometres_y: measured(scan.micrometres_y),
-  });
-  const [values, setValues] = useState(before);
-  const set = (changed: Partial<typeof values>) => setValues({ ...values, ...changed });
+  // What is typed lies over the scan as it is by now: somebody may correct it while the form is open.
+  const [changes, setChanges] = useState<Changes>({});
+  const before = entriesOf(scan);
+  const values = withChanges(before, changes);
+  const set = (entered: Partial<Entries>) => setChanges(changesOf(before, { ...values, ...entered }));
   const sizes = PIXEL_SIZES.map((name) =>
-    readNumber(values[name], { min: units.least_pixel, max: units.most_pixel }),
+    readNumber(values.sizes[name], { min: units.least_pixel, max: units.most_pixel }),
   );
   const isComplete = sizes.every((size) => !("problem" in size));
   const change = useChangeScan(scan.id);
@@ -122,14 +120,7 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
     const [micrometres_x = null, micrometres_y = null] = sizes.map((size) =>
       "value" in size ? size.value : null,
     );
-    const { fields: own, ...others } = values;
-    await change.mutateAsync({
-      ...others,
-      // What is left out stays as it was.
-      fields: Object.fromEntries((modality?.fields ?? []).map(({ name }) => [name, own[name] ?? ""])),
-      micrometres_x,
-      micrometres_y,
-    });
+    await change.mutateAsync(requestFor(changes, { micrometres_x, micrometres_y }));
     onClose();
   };
   const submit = (event: FormEvent) => {
@@ -138,7 +129,7 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
     if (isComplete) void succeeds(save());
   };
   useUnsaved(() => {
-    if (JSON.stringify(values) === JSON.stringify(before)) return null;
+    if (isEmpty(changes)) return null;
     return {
       title: texts.reading.detailsNotSaved,
       saveLabel: texts.reading.saveAndGoOn,
@@ -178,7 +169,11 @@ function DetailsForm({ scan, onClose }: { scan: Scan; onClose: () => void }) {
           onChange={(event) => set({ acquired: event.currentTarget.value })}
         />
         <TextFields values={values} onChange={set} />
-        <PixelFields sizes={values} onChange={set} units={units} />
+        <PixelFields
+          sizes={values.sizes}
+          onChange={(typed) => set({ sizes: { ...values.sizes, ...typed } })}
+          units={units}
+        />
         {change.error && <ProblemAlert error={change.error} />}
         <Group gap="xs">
           <Button type="submit" loading={change.isPending}>

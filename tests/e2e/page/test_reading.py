@@ -191,6 +191,21 @@ def test_details_can_be_corrected_and_a_scan_deleted(enter: Visitor, clinic: Cli
     expect(window.page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
 
 
+def test_what_is_corrected_while_the_details_are_open_is_not_put_back(enter: Visitor, clinic: Clinic) -> None:
+    scan = clinic.upload("clara", patient_ref="P-3", eye="OD")
+    window = enter("clara").read(scan)
+    details = window.page.get_by_test_id("details")
+    details.get_by_role("button", name="Change details").click()
+    clinic.patch("clara", f"scans/{scan['id']}/", {"patient_ref": "P-4", "eye": "OS"})
+
+    details.get_by_label("Note").fill("seen again in May")
+    details.get_by_role("button", name="Save details").click()
+
+    expect(details.get_by_text("P-4")).to_be_visible()
+    expect(details.get_by_text("Left (OS)")).to_be_visible()
+    expect(details.get_by_text("seen again in May")).to_be_visible()
+
+
 def test_a_pixel_size_is_taken_with_a_comma_and_else_refused_in_words(enter: Visitor, clinic: Clinic) -> None:
     scan = clinic.upload("clara")
     window = enter("clara").read(scan)
