@@ -1,9 +1,12 @@
 // @vitest-environment jsdom
 
-import { describe, expect, it } from "vitest";
+import { QueryClient } from "@tanstack/react-query";
+import { describe, expect, it, vi } from "vitest";
 
+import { called } from "../testing/hooks";
 import { answer, serve, token } from "../testing/server";
-import { firstUnread, unreadScans } from "./scans";
+import { useDrawn } from "./annotations";
+import { firstUnread, unreadScans, useChangeScan } from "./scans";
 
 describe("the unread scans of a list", () => {
   it("are asked for with the list's own filters, one at a time", () => {
@@ -32,5 +35,26 @@ describe("the unread scans of a list", () => {
       path.startsWith("auth/") ? answer({ access: token("u1") }) : answer({ results: [], next: null }),
     );
     expect(await firstUnread("scans/")).toBeNull();
+  });
+});
+
+describe("what follows from a scan that has changed is loaded again", () => {
+  it("brings areas in the size of a pixel that was corrected", async () => {
+    let squareMillimetres = 1;
+    serve(({ method, path }) => {
+      if (path.startsWith("auth/")) return answer({ access: token("u1") });
+      if (method !== "PATCH") return answer({ drawn: [{ square_millimetres: squareMillimetres }] });
+      squareMillimetres = 4;
+      return answer({ id: "s1" });
+    });
+    const page = await called(new QueryClient(), () => ({
+      drawn: useDrawn("s1").data?.drawn,
+      change: useChangeScan("s1"),
+    }));
+    await vi.waitFor(() => expect(page.current.drawn).toEqual([{ square_millimetres: 1 }]));
+
+    await page.current.change.mutateAsync({ micrometres_x: 20, micrometres_y: 20 });
+
+    await vi.waitFor(() => expect(page.current.drawn).toEqual([{ square_millimetres: 4 }]));
   });
 });

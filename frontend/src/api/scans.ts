@@ -10,6 +10,7 @@ import {
 
 import { readsBlind } from "./accounts";
 import { onThisServer } from "./address";
+import { refreshDrawn } from "./annotations";
 import { blob, json, postForm } from "./client";
 import { refreshOptions } from "./options";
 import type { Count, Page, Scan, ScanChange, UploadedScan } from "./types";
@@ -105,7 +106,11 @@ export function useChangeScan(id: string) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (body: ScanChange) => json<Scan>(pathOf(id), { method: "PATCH", body }),
-    onSuccess: (scan) => storeScan(queries, scan),
+    onSuccess: (scan) => {
+      storeScan(queries, scan);
+      // Areas follow from the size of a pixel.
+      refreshDrawn(queries);
+    },
   });
 }
 
