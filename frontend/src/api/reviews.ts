@@ -4,32 +4,17 @@ import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tansta
 
 import { json } from "./client";
 import { refreshDashboard } from "./dashboard";
+import { keyOfReading, refreshReading } from "./readings";
 import { refreshScan } from "./scans";
-import type { Adjudication, AdjudicationChange, Reading, Review, ReviewChange } from "./types";
-
-const keyOf = (scan: string) => ["reading", scan];
-
-/** The readings of a scan as far as the user may see them. Nothing is loaded without an id. */
-export function useReading(scan: string | null) {
-  return useQuery({
-    queryKey: keyOf(scan ?? ""),
-    queryFn: () => readingOf(scan ?? ""),
-    enabled: scan !== null,
-  });
-}
+import type { Adjudication, AdjudicationChange, Review, ReviewChange } from "./types";
 
 /** Every verdict on a scan, those that later ones have replaced too; loaded once `enabled`. */
 export function useReviews(scan: string, enabled: boolean) {
   return useQuery({
-    queryKey: [...keyOf(scan), "reviews"],
+    queryKey: [...keyOfReading(scan), "reviews"],
     queryFn: () => json<Review[]>(`scans/${scan}/reviews/`),
     enabled,
   });
-}
-
-/** Raises a Problem. */
-export async function readingOf(scan: string, signal?: AbortSignal): Promise<Reading> {
-  return json<Reading>(`scans/${scan}/reading/`, signal && { signal });
 }
 
 /** Gives the user's verdict. Raises a Problem, with code "prediction_changed" if another prediction came meanwhile. */
@@ -50,6 +35,6 @@ export function useAdjudicate(scan: string) {
 /** Loads again what depends on the readings of a scan. */
 export function refreshReadings(queries: QueryClient, scan: string): void {
   refreshScan(queries, scan);
-  void queries.invalidateQueries({ queryKey: keyOf(scan) });
+  refreshReading(queries, scan);
   refreshDashboard(queries);
 }

@@ -6,7 +6,8 @@ import { describe, expect, it, vi } from "vitest";
 import { called } from "../testing/hooks";
 import { answer, serve, token } from "../testing/server";
 import { useDrawn } from "./annotations";
-import { firstUnread, unreadScans, useChangeScan } from "./scans";
+import { useReading } from "./readings";
+import { firstUnread, unreadScans, useChangeScan, useHeatMapOf } from "./scans";
 
 describe("the unread scans of a list", () => {
   it("are asked for with the list's own filters, one at a time", () => {
@@ -56,5 +57,24 @@ describe("what follows from a scan that has changed is loaded again", () => {
     await page.current.change.mutateAsync({ micrometres_x: 20, micrometres_y: 20 });
 
     await vi.waitFor(() => expect(page.current.drawn).toEqual([{ square_millimetres: 4 }]));
+  });
+
+  it("brings how far drawings cover the regions of the heat map that was asked for", async () => {
+    let covered = 0.8;
+    serve(({ method, path }) => {
+      if (path.startsWith("auth/")) return answer({ access: token("u1") });
+      if (method !== "POST") return answer({ heatmap: [{ reader: "clara", covered, dice: 0.5 }] });
+      covered = 0.1;
+      return answer({ id: "s1", volume: null });
+    });
+    const page = await called(new QueryClient(), () => ({
+      covered: useReading("s1").data?.heatmap[0]?.covered,
+      heatMap: useHeatMapOf({ id: "s1", model: null }),
+    }));
+    await vi.waitFor(() => expect(page.current.covered).toBe(0.8));
+
+    await page.current.heatMap.mutateAsync("DME");
+
+    await vi.waitFor(() => expect(page.current.covered).toBe(0.1));
   });
 });

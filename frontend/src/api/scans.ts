@@ -13,6 +13,7 @@ import { onThisServer } from "./address";
 import { refreshDrawn } from "./annotations";
 import { blob, json, postForm } from "./client";
 import { refreshOptions } from "./options";
+import { refreshReading } from "./readings";
 import type { Count, Page, Scan, ScanChange, UploadedScan } from "./types";
 
 const PATH = "scans/";
@@ -134,6 +135,7 @@ export function useHeatMapOf({ id, model }: Pick<Scan, "id" | "model">) {
       }),
     onSuccess: (scan) => {
       queries.setQueryData(keyOf(id), scan);
+      refreshReading(queries, id);
       if (scan.volume) refreshLists(queries);
     },
   });

@@ -1,8 +1,9 @@
 import { Table, Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 
 import { refreshDrawn, useDrawn } from "../api/annotations";
+import { refreshReading } from "../api/readings";
 import type { DrawnOnScan, Reading, Scan } from "../api/types";
 import { areaSign, formatVolume } from "../common/units";
 import { useTexts } from "../common/useTexts";
@@ -27,9 +28,15 @@ export function Drawn({ lead, scan, reading, state }: Props) {
   const drawn = useDrawn(lead.id);
   const { saveState, loaded } = state;
   const { reader_count: readers } = reading;
+  // A drawing that is only opened changes nothing of how far readers agree.
+  const hasChanged = useRef(false);
   useEffect(() => {
-    if (loaded && saveState === "saved") refreshDrawn(queries);
-  }, [queries, loaded, saveState, readers]);
+    if (saveState === "saving") hasChanged.current = true;
+    if (!loaded || saveState !== "saved") return;
+    refreshDrawn(queries);
+    if (hasChanged.current) refreshReading(queries, lead.id);
+    hasChanged.current = false;
+  }, [queries, loaded, saveState, readers, lead.id]);
   const found = drawn.data;
   if (!found || (found.measured && found.drawn.length === 0)) return null;
   return (

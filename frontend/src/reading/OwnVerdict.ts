@@ -1,7 +1,8 @@
 /** One reader's verdict on one scan or volume: what is typed, and once it is given, its way to the server. */
 
 import { Problem } from "../api/problem";
-import { giveReview, readingOf } from "../api/reviews";
+import { readingOf } from "../api/readings";
+import { giveReview } from "../api/reviews";
 import type { PredictionSeen, Review, ReviewChange, Verdict } from "../api/types";
 import { ANSWER_WITHIN_MS, checkSignedIn, Sender, unlessLocked } from "../sending/Sender";
 import { VERDICTS } from "../sending/kept";

@@ -4,7 +4,7 @@ import { useParams } from "react-router";
 
 import { useMe } from "../api/accounts";
 import { Problem } from "../api/problem";
-import { useReading } from "../api/reviews";
+import { useReading } from "../api/readings";
 import { useScan } from "../api/scans";
 import type { Me, Reading, Scan } from "../api/types";
 import { ProblemAlert } from "../common/ProblemAlert";

@@ -2,7 +2,7 @@ import { Stack as Column, Text } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { useLocation, useSearchParams } from "react-router";
 
-import { useReading } from "../api/reviews";
+import { useReading } from "../api/readings";
 import type { Me, Reading, Scan, Volume } from "../api/types";
 import { useBScans, useVolume } from "../api/volumes";
 import { useKeys } from "../common/keys";
