@@ -6,6 +6,7 @@ import { json } from "./client";
 import { refreshDashboard } from "./dashboard";
 import { keyOfReading, refreshReading } from "./readings";
 import { refreshScan } from "./scans";
+import { refreshSendings } from "./sendings";
 import type { Adjudication, AdjudicationChange, Review, ReviewChange } from "./types";
 
 /** Every verdict on a scan, those that later ones have replaced too; loaded once `enabled`. */
@@ -36,5 +37,6 @@ export function useAdjudicate(scan: string) {
 export function refreshReadings(queries: QueryClient, scan: string): void {
   refreshScan(queries, scan);
   refreshReading(queries, scan);
+  refreshSendings(queries, scan);
   refreshDashboard(queries);
 }

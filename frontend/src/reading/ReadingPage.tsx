@@ -99,7 +99,7 @@ function ScanReading({ scan, reading, me }: { scan: Scan; reading: Reading; me: 
         <Shapes scan={scan} reading={reading} drawing={drawing} state={state} />
         <Drawn lead={scan} scan={scan} reading={reading} state={state} />
         <Readers scan={scan} reading={reading} />
-        <Sendings scan={scan} />
+        <Sendings scan={scan} isAnswered={predicted} />
         <Details scan={scan} />
       </div>
     </div>

@@ -10,17 +10,26 @@ import { Section } from "./Section";
 
 const { sendings: words } = texts.reading;
 
+interface Props {
+  /** The scan, or what stands for the volume. */
+  scan: Scan;
+  /** Whether the model has answered, of a volume all of it. */
+  isAnswered: boolean;
+}
+
 /** What of a scan went to a PACS or a health record; nothing where no destination is set for it. */
-export function Sendings({ scan }: { scan: Scan }) {
+export function Sendings({ scan, isAnswered }: Props) {
   const exports = useMay("may_export");
   const seesPatients = useMay("may_see_patients");
-  const sendings = useSendings(scan.id, exports && seesPatients);
+  const sendings = useSendings(scan.id, isAnswered, exports && seesPatients);
   const again = useSendAgain(scan.id);
-  if (!sendings.data?.length) return null;
+  const { data = [], refetch } = sendings;
+  const error = sendings.data ? null : sendings.error;
+  if (data.length === 0 && !error) return null;
   return (
     <Section title={words.title} testid="sendings">
       <Stack gap={6}>
-        {sendings.data.map((sending) => (
+        {data.map((sending) => (
           <div key={`${sending.destination} ${sending.what}`}>
             <Group justify="space-between" wrap="nowrap" gap="xs">
               <Text size="sm">
@@ -46,6 +55,7 @@ export function Sendings({ scan }: { scan: Scan }) {
           </div>
         ))}
         {again.error && <ProblemAlert error={again.error} />}
+        {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
       </Stack>
     </Section>
   );

@@ -189,7 +189,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
         </div>
         <Drawn lead={lead} scan={scan} reading={reading} state={state} />
         <Readers scan={lead} reading={reading} />
-        <Sendings scan={lead} />
+        <Sendings scan={lead} isAnswered={volume.complete} />
         <Details scan={lead} />
       </div>
     </div>

@@ -206,6 +206,22 @@ def test_what_is_corrected_while_the_details_are_open_is_not_put_back(enter: Vis
     expect(details.get_by_text("seen again in May")).to_be_visible()
 
 
+def test_what_was_sent_says_when_it_could_not_be_loaded_and_tries_again(
+    enter: Visitor, clinic: Clinic
+) -> None:
+    scan = clinic.upload("clara")
+    window = enter("clara")
+    window.page.route("**/sendings/", lambda route: route.fulfill(status=403, body="{}"))
+    window.read(scan)
+    sendings = window.page.get_by_test_id("sendings")
+    again = sendings.get_by_role("alert").get_by_role("button", name="Try again")
+    expect(again).to_be_visible()
+
+    window.page.unroute("**/sendings/")
+    again.click()
+    expect(sendings).to_have_count(0)  # nothing is sent anywhere
+
+
 def test_a_pixel_size_is_taken_with_a_comma_and_else_refused_in_words(enter: Visitor, clinic: Clinic) -> None:
     scan = clinic.upload("clara")
     window = enter("clara").read(scan)
