@@ -3,7 +3,7 @@
 import { type QueryClient, useQuery } from "@tanstack/react-query";
 
 import { json } from "./client";
-import type { Reading } from "./types";
+import type { Reading, Review } from "./types";
 
 /** Begins the keys of all that is known of a scan's readings. */
 export const keyOfReading = (scan: string) => ["reading", scan];
@@ -25,4 +25,12 @@ export async function readingOf(scan: string, signal?: AbortSignal): Promise<Rea
 /** Loads a reading again, as when a drawing or the heat map has changed: it says how far they overlap. */
 export function refreshReading(queries: QueryClient, scan: string): void {
   void queries.invalidateQueries({ queryKey: keyOfReading(scan) });
+}
+
+/** Shows the user's own verdict as the server has just recorded it. */
+export function storeOwn(queries: QueryClient, scan: string, own: Review): void {
+  queries.setQueryData<Reading>(
+    keyOfReading(scan),
+    (reading) => reading && { ...reading, own, reader_count: reading.reader_count + (reading.own ? 0 : 1) },
+  );
 }

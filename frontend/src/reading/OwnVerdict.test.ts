@@ -130,6 +130,55 @@ describe("a verdict that is given while another B-scan comes to stand for its vo
   });
 });
 
+describe("a verdict that is on its way while its reader types on", () => {
+  const BODY = { verdict: "disagree", ...TEXT } as const;
+  let arrive: (response: Response) => void;
+
+  /** A verdict that the server has not answered yet, with more typed. */
+  async function onItsWay(): Promise<[OwnVerdict, Promise<void>]> {
+    given = () => new Promise((resolve) => (arrive = resolve));
+    const verdict = await opened("s1");
+    verdict.type(DISAGREES);
+    const sent = verdict.give(BODY, null);
+    await vi.waitFor(() => expect(asked()).toEqual(["scans/s1/review/"]));
+    verdict.type({ comment: "fluid below the fovea" });
+    return [verdict, sent];
+  }
+
+  it("is recorded, and what was typed stays in the form", async () => {
+    const [verdict, sent] = await onItsWay();
+    arrive(answer({ id: "r1", ...BODY }, 201));
+    await sent;
+    const { typed, given: waiting } = verdict.snapshot();
+    expect([typed, waiting]).toEqual([{ ...DISAGREES, comment: "fluid below the fovea" }, null]);
+    expect(onRecorded).toHaveBeenCalledWith(
+      expect.objectContaining({ scan: "s1", body: BODY }),
+      { id: "r1", ...BODY },
+      { late: false, isOpen: true },
+    );
+    verdict.stop();
+  });
+
+  it("leaves it for the next visit where the scan is left before the answer", async () => {
+    const [verdict, sent] = await onItsWay();
+    verdict.stop();
+    arrive(answer({ id: "r1" }, 201));
+    await sent;
+    const next = await opened("s1");
+    expect(next.snapshot()).toMatchObject({ typed: { comment: "fluid below the fovea" }, given: null });
+    next.stop();
+  });
+
+  it("leaves an empty form where all was as it was given", async () => {
+    const [verdict, sent] = await onItsWay();
+    verdict.type({ comment: DISAGREES.comment });
+    arrive(answer({ id: "r1" }, 201));
+    await sent;
+    expect(verdict.snapshot().typed).toMatchObject({ verdict: null, label: null, comment: "" });
+    verdict.stop();
+  });
+});
+
 describe("a verdict that an earlier version of the page has kept", () => {
   it("is sent for the scan under whose id it stands", async () => {
     const body = { verdict: "agree", comment: "" };

@@ -26,6 +26,8 @@ export interface Given {
   at: string;
   /** Id of the verdict that it replaces. */
   before: string | null;
+  /** The form at that time; what an earlier version of the page has kept has none. */
+  typed?: Typed;
 }
 
 /** As the browser's storage has it; what an earlier version of the page has kept there names no scan. */
@@ -51,8 +53,8 @@ export interface VerdictState {
 }
 
 export interface Events {
-  /** `late` if it could not be sent at once; `isOpen` while the scan is open on the page. */
-  onRecorded: (given: Given, how: { late: boolean; isOpen: boolean }) => void;
+  /** `review` is the server's; `late` if it could not be sent at once; `isOpen` while the scan is open on the page. */
+  onRecorded: (given: Given, review: Review, how: { late: boolean; isOpen: boolean }) => void;
   onRefused: (problem: Problem, how: { scan: string; isOpen: boolean }) => void;
 }
 
@@ -146,7 +148,8 @@ export class OwnVerdict {
 
   /** Gives the verdict: at once into this browser, then to the server. Resolves when that was tried. */
   async give(body: ReviewChange, before: string | null): Promise<void> {
-    const given = { scan: this.scan, body, at: new Date().toISOString(), before };
+    const { typed } = this.state;
+    const given = { scan: this.scan, body, at: new Date().toISOString(), before, typed };
     this.set({ given, late: false, sentAt: null, problem: null });
     await this.keep();
     await this.sender.flush();
@@ -212,20 +215,23 @@ export class OwnVerdict {
     const { given } = this.state;
     if (!given) return;
     await checkSignedIn(this.user);
+    let review: Review;
     try {
-      if (!this.inDoubt || !(await this.hasArrived(given))) await this.post(given);
+      review = (this.inDoubt && (await this.arrived(given))) || (await this.post(given));
     } catch (error) {
       if (!(error instanceof Problem) || error.isTemporary || error.status === 401) throw error;
       await this.refuse(given, error);
       return this.sendWhatCameMeanwhile();
     }
     this.inDoubt = false;
-    const { late } = this.state;
+    const { late, typed } = this.state;
     if (this.state.given === given) {
-      this.set({ typed: NOTHING, given: null, late: false, problem: null, sentAt: late ? new Date() : null });
+      // What the reader has typed since is a change of the verdict that is still to be given.
+      const rest = !given.typed || isSameForm(typed, given.typed) ? NOTHING : typed;
+      this.set({ typed: rest, given: null, late: false, problem: null, sentAt: late ? new Date() : null });
       await this.keep();
     }
-    this.events.onRecorded(given, { late, isOpen: this.isOpen });
+    this.events.onRecorded(given, review, { late, isOpen: this.isOpen });
     return this.sendWhatCameMeanwhile();
   }
 
@@ -234,20 +240,20 @@ export class OwnVerdict {
     if (this.state.given) await this.send();
   }
 
-  private async post({ scan, body }: Given): Promise<void> {
+  private async post({ scan, body }: Given): Promise<Review> {
     try {
-      await giveReview(scan, body, AbortSignal.timeout(ANSWER_WITHIN_MS));
+      return await giveReview(scan, body, AbortSignal.timeout(ANSWER_WITHIN_MS));
     } catch (error) {
       this.inDoubt ||= !(error instanceof Problem) || error.status === 0 || error.status >= 500;
       throw error;
     }
   }
 
-  /** Whether the server has it after all. Raises a Problem if it has another that was given meanwhile. */
-  private async hasArrived({ scan, body, before }: Given): Promise<boolean> {
+  /** What the server has of it after all, or null. Raises a Problem if it has another that was given meanwhile. */
+  private async arrived({ scan, body, before }: Given): Promise<Review | null> {
     const { own } = await readingOf(scan, AbortSignal.timeout(ANSWER_WITHIN_MS));
-    if (!own || own.id === before) return false;
-    if (isSameVerdict(own, body)) return true;
+    if (!own || own.id === before) return null;
+    if (isSameVerdict(own, body)) return own;
     throw new Problem(texts.reading.givenElsewhere, "given_elsewhere", 409);
   }
 
@@ -307,6 +313,10 @@ function isSameVerdict(review: Review, { verdict, label, comment }: ReviewChange
     (verdict === undefined || review.verdict === verdict) &&
     (label === undefined || review.label === label)
   );
+}
+
+function isSameForm(first: Typed, second: Typed): boolean {
+  return (["verdict", "label", "comment"] as const).every((name) => first[name] === second[name]);
 }
 
 function isSamePrediction(first: PredictionSeen | null, second: PredictionSeen): boolean {

@@ -1,6 +1,7 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useEffectEvent, useMemo, useSyncExternalStore } from "react";
 
+import { storeOwn } from "../api/readings";
 import { refreshReadings } from "../api/reviews";
 import type { PredictionSeen, Scan } from "../api/types";
 import { useResending } from "../sending/useResending";
@@ -35,7 +36,8 @@ export function shownPrediction(scan: Scan): PredictionSeen | null {
 /** Reloads what depends on a verdict once it has reached the server, and notifies a user who has left the scan. */
 export function verdictEvents(queries: QueryClient): Events {
   return {
-    onRecorded: (given, { late, isOpen }) => {
+    onRecorded: (given, review, { late, isOpen }) => {
+      storeOwn(queries, given.scan, review);
       refreshReadings(queries, given.scan);
       if (late && !isOpen) notifySent(given);
     },
