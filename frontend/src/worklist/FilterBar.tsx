@@ -7,6 +7,7 @@ import { useBlindReading, useMay } from "../api/accounts";
 import { useModalities, useOptions } from "../api/options";
 import { texts } from "../texts";
 import type { FilterName, Filters } from "./filters";
+import { followed, type SearchField } from "./searchField";
 import classes from "./WorklistPage.module.css";
 
 const TYPING_PAUSE_MS = 300;
@@ -115,9 +116,14 @@ function Search({
   hint: string;
   onSearch: (words: string) => void;
 }) {
-  const [typed, setTyped] = useState({ over: given, words: given });
-  const words = typed.over === given ? typed.words : given;
-  const search = useDebouncedCallback(onSearch, TYPING_PAUSE_MS);
+  const [before, setField] = useState<SearchField>({ words: given, asked: given, given });
+  const field = followed(before, given);
+  if (field !== before) setField(field);
+  const search = useDebouncedCallback(() => {
+    const asked = field.words.trim();
+    setField({ ...field, asked });
+    onSearch(asked);
+  }, TYPING_PAUSE_MS);
   return (
     <TextInput
       className={classes.search}
@@ -127,10 +133,10 @@ function Search({
       placeholder={hint}
       maxLength={200}
       leftSection={<IconSearch size={16} aria-hidden />}
-      value={words}
+      value={field.words}
       onChange={(event) => {
-        setTyped({ over: given, words: event.currentTarget.value });
-        search(event.currentTarget.value.trim());
+        setField({ ...field, words: event.currentTarget.value });
+        search();
       }}
     />
   );

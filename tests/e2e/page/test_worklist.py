@@ -39,11 +39,33 @@ def test_search_and_filters_stand_in_the_address_and_survive_a_reload(enter: Vis
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("Wanda-left")
 
-    window.page.get_by_role("searchbox").fill("nobody has this")
+    search = window.page.get_by_role("searchbox")
+    search.fill("nobody has this")
     expect(window.page.get_by_test_id("empty")).to_contain_text("No scan matches")
     window.page.get_by_test_id("empty").get_by_role("button", name="Clear filters").click()
     expect(rows.first).to_be_visible()
     assert query(window) == {}
+    expect(search).to_have_value("")
+
+
+def test_the_search_field_says_what_is_searched_for(enter: Visitor, clinic: Clinic) -> None:
+    clinic.upload("clara", "CNV", patient_ref="Olga right")
+    window = enter("clara").open()
+    search = window.page.get_by_role("searchbox")
+    clear = window.page.get_by_role("button", name="Clear filters")
+    window.page.get_by_role("button", name="Filters", exact=True).click()
+
+    # In one go, as who types fast does.
+    search.fill("olga")
+    clear.click()
+    expect(search).to_have_value("")
+    wait_for(lambda: query(window) == {}, what="the address without the search")
+
+    search.fill("olga ")
+    expect(window.page.get_by_test_id("row")).to_have_count(1)
+    search.press_sequentially("right")
+    expect(search).to_have_value("olga right")
+    wait_for(lambda: query(window) == {"search": ["olga right"]}, what="both words in the address")
 
 
 def test_the_least_certain_scan_comes_first_when_asked_for(enter: Visitor, clinic: Clinic) -> None:
