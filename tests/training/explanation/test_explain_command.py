@@ -7,11 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import timm
 import torch
-from torch import nn
 
 from handlers.card import ModelCard
+from handlers.network import build_network
 from tests.models import make_model
 from tests.training.tables import write_table
 from training.data.manifest import DataError
@@ -80,7 +79,7 @@ def test_a_region_takes_the_place_of_masks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("architecture", ["convnext_atto", "resnet18"])
 def test_every_method_makes_a_map_for_every_image(name: str, architecture: str) -> None:
     torch.manual_seed(0)
-    network: nn.Module = timm.create_model(architecture, num_classes=3).eval()
+    network = build_network(architecture, 3).eval()
     images = torch.randn(2, 3, 64, 64)
     maps = make_method(name, network)(images, [0, 2])
     assert maps.shape == (2, 64, 64)
