@@ -28,6 +28,9 @@ import { UserMenu } from "./UserMenu";
 import { useLeftovers } from "./useLeftovers";
 import { useSession } from "./useSession";
 
+/** Over the dialogs, panels and open menus of a page, which have up to 300. */
+const OVER_DIALOGS = 310;
+
 /** The frame of every page: header, sign-in, and the notice that this is research software. */
 export function Shell({ children }: { children: ReactNode }) {
   const { state, wasSignedIn } = useSession();
@@ -57,8 +60,14 @@ export function Shell({ children }: { children: ReactNode }) {
           {texts.common.research}
         </Text>
       </footer>
-      {/* Over the page, which stays as it is: what is drawn on it is not lost. */}
-      <Modal opened={state === "signed-out"} onClose={() => undefined} withCloseButton={false} centered>
+      {/* Over the page and whatever dialog is open, which stay as they are: what is drawn or typed there is not lost. */}
+      <Modal
+        opened={state === "signed-out"}
+        onClose={() => undefined}
+        withCloseButton={false}
+        zIndex={OVER_DIALOGS}
+        centered
+      >
         <SignIn again />
       </Modal>
     </UploadProvider>
