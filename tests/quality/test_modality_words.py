@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 PARTS = ("webapp", "handlers", "frontend/src")
 ENDINGS = {".py", ".ts", ".tsx", ".html", ".css", ".json", ".toml"}
 WORDS = re.compile(r"\b(oct|retinal?|chest|x-?rays?|thora\w+|lungs?)\b", re.IGNORECASE)
-ELSEWHERE = re.compile(r"/migrations/|/migrations_for/|/texts/|/testing/|\.test\.ts$|/api/schema\.ts$")
+ELSEWHERE = re.compile(r"/migrations/|/migrations_for/|/texts/|/testing/|\.test\.tsx?$|/api/schema\.ts$")
 """Migrations, texts for people, tests, and the description of the API."""
 ALLOWED = {
     ("webapp/core/modalities.py", 'BEFORE = "oct"'): "what scans from before there were modalities are",

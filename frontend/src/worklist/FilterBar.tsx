@@ -119,9 +119,10 @@ function Search({
   const [before, setField] = useState<SearchField>({ words: given, asked: given, given });
   const field = followed(before, given);
   if (field !== before) setField(field);
-  const search = useDebouncedCallback(() => {
-    const asked = field.words.trim();
-    setField({ ...field, asked });
+  // By what is given with each call: on a slow machine the last letter may be typed while the one before is drawn.
+  const search = useDebouncedCallback((words: string) => {
+    const asked = words.trim();
+    setField((now) => ({ ...now, asked }));
     onSearch(asked);
   }, TYPING_PAUSE_MS);
   return (
@@ -135,8 +136,9 @@ function Search({
       leftSection={<IconSearch size={16} aria-hidden />}
       value={field.words}
       onChange={(event) => {
-        setField({ ...field, words: event.currentTarget.value });
-        search();
+        const words = event.currentTarget.value;
+        setField((now) => ({ ...now, words }));
+        search(words);
       }}
     />
   );
