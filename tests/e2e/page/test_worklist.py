@@ -20,6 +20,11 @@ def query(window: Visit) -> dict[str, list[str]]:
     return parse_qs(urlsplit(window.page.url).query)
 
 
+def wait_for_query(window: Visit, words: dict[str, list[str]]) -> None:
+    """Wait until the address asks for this; unlike `query`, the browser is heard meanwhile."""
+    window.page.wait_for_url(lambda url: parse_qs(urlsplit(url).query) == words)
+
+
 def test_search_and_filters_stand_in_the_address_and_survive_a_reload(enter: Visitor, clinic: Clinic) -> None:
     clinic.upload("clara", "CNV", patient_ref="Wanda-right", eye="OD")
     clinic.upload("clara", "CNV", patient_ref="Wanda-left", eye="OS")
@@ -59,13 +64,13 @@ def test_the_search_field_says_what_is_searched_for(enter: Visitor, clinic: Clin
     search.fill("olga")
     clear.click()
     expect(search).to_have_value("")
-    wait_for(lambda: query(window) == {}, what="the address without the search")
+    wait_for_query(window, {})
 
     search.fill("olga ")
     expect(window.page.get_by_test_id("row")).to_have_count(1)
     search.press_sequentially("right")
     expect(search).to_have_value("olga right")
-    wait_for(lambda: query(window) == {"search": ["olga right"]}, what="both words in the address")
+    wait_for_query(window, {"search": ["olga right"]})
 
 
 def test_the_least_certain_scan_comes_first_when_asked_for(enter: Visitor, clinic: Clinic) -> None:
@@ -76,7 +81,7 @@ def test_the_least_certain_scan_comes_first_when_asked_for(enter: Visitor, clini
     window.page.get_by_role("combobox", name="Order").click()
     window.page.get_by_role("option", name="Least certain first").click()
 
-    wait_for(lambda: query(window) == {"ordering": ["uncertain"]}, what="the order in the address")
+    wait_for_query(window, {"ordering": ["uncertain"]})
     listed = clinic.get("clara", "scans/?ordering=uncertain")["results"]
     unanswered = listed[0]["state"] == "not_answered"
     expect(window.page.get_by_test_id("row").first).to_contain_text(
