@@ -140,8 +140,8 @@ class _Steps:
 
     def _masked(self) -> list[Scan]:
         """Simulated scans of the split val, on which heat maps are measured: the network was not trained on them."""
-        drawn = sources.read_simulated(self._order.out / SIMULATED_NAME)
-        return self._replayed_masked() or of_split(drawn, "val")
+        replayed = self._replayed_masked()
+        return replayed or of_split(sources.read_simulated(self._order.out / SIMULATED_NAME), "val")
 
     def _replayed_masked(self) -> list[Scan]:
         replayed = of_split(self._replayed, "val")

@@ -93,10 +93,9 @@ class TokenView(PublicView):
         # As Django's own sign-in does: receivers note the time and reset the count of failures.
         user_logged_in.send(sender=User, request=request._request, user=user)
         pair = tokens.issue(user)
-        if by_cookie and tokens.SIGN_IN in request._request.session:
-            request._request.session[tokens.SIGN_IN] = (
-                pair.family
-            )  # which the administration ends with from now on
+        session = request._request.session
+        if by_cookie and tokens.SIGN_IN in session:
+            session[tokens.SIGN_IN] = pair.family  # the administration ends with this sign-in from now on
         return _pair_response(pair, by_cookie)
 
 
