@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from handlers.answering import Rules
 from handlers.card_findings import FindingsFacts
 from handlers.card_int8 import Int8Facts
-from handlers.card_statistics import StatisticsFacts, check_known
+from handlers.card_statistics import DESCRIBING_STATISTICS, StatisticsFacts, check_known
 from handlers.checks import (
     STRICT,
     Composed,
@@ -26,6 +26,7 @@ from handlers.checks import (
     Sha256,
     Text,
     composed,
+    content_sha256,
     must_be,
     read_json,
 )
@@ -43,6 +44,8 @@ MODALITY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """The name of a modality: it becomes a folder, and a part of addresses."""
 LABEL = re.compile(r"[^\W_]([\w .+()-]{0,78}[\w+()-])?")
 """A label: it becomes a folder and the cell of a table. Letters of any script are allowed."""
+DESCRIBING_FIELDS = ("version", "data", "metrics", "limits", "made_with", "caveats", "notes", "int8")
+"""Fields that say something of a model, but change none of its answers. int8 answers keep to limits of their own."""
 LATER_FIELDS = ("groups", "rules", "statistics", "findings", "int8", "modality", "quality", "notes")
 """Fields that were added later; older cards lack them."""
 
@@ -183,6 +186,19 @@ class ModelCard:
                     f"findings: a map of findings needs the whole picture, so input.resize {STRETCH!r}"
                 )
         return self
+
+    @property
+    def answering_sha256(self) -> str:
+        """The sha256 of all that decides an answer: weights, temperature, statistics, rules, and the like.
+
+        Two versions with the same hash answer alike. It stays as it is when only what describes the model changes.
+        """
+        content = {name: value for name, value in self.to_dict().items() if name not in DESCRIBING_FIELDS}
+        if statistics := content.get("statistics"):
+            content["statistics"] = {
+                name: value for name, value in statistics.items() if name not in DESCRIBING_STATISTICS
+            }
+        return content_sha256(content)
 
     def to_dict(self) -> dict[str, Any]:
         """The card as JSON values, without those of `LATER_FIELDS` that are empty."""

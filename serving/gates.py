@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from handlers.card import ModelCard
 from handlers.checks import content_sha256
 from serving.errors import ServingError
 from serving.stores import ModelStores
 
 GATE_NAME, PAGE_NAME, PDF_NAME = "gate.json", "gate.html", "gate.pdf"
 """What was found, and the same as a page and as a PDF."""
+NAMED = ("name", "version", "weights_sha256")
 LONGEST_REASON = 500
 """Letters of the reason for an override."""
 
@@ -23,7 +25,11 @@ class GateError(ServingError):
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate: which version was compared with which, by the hashes of their weights, and whether it is passed."""
+    """A gate: which version was compared with which, and whether it is passed.
+
+    `candidate` and `champion` have a version's name, the hash of its weights, and the hash of all that decides its answers;
+    that one is empty in gates that were made before it was noted.
+    """
 
     path: Path
     sha256: str
@@ -45,8 +51,8 @@ def read_gate(path: Path) -> Gate:
             content["passed"] is True,
             content["better"] is True,
             str(content["made"]),
-            {name: str(content["candidate"][name]) for name in ("name", "version", "weights_sha256")},
-            {name: str(content["champion"][name]) for name in ("name", "version", "weights_sha256")},
+            _facts(content["candidate"]),
+            _facts(content["champion"]),
             content,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -54,6 +60,16 @@ def read_gate(path: Path) -> Gate:
     if content_sha256({key: value for key, value in content.items() if key != "sha256"}) != gate.sha256:
         raise GateError(f"{path} was changed after it was written; make the gate again.")
     return gate
+
+
+def _facts(content: dict[str, Any]) -> dict[str, str]:
+    named = {name: str(content[name]) for name in NAMED}
+    return {**named, "answering_sha256": str(content.get("answering_sha256", ""))}
+
+
+def facts_of(card: ModelCard) -> dict[str, str]:
+    """What a gate says of a version with this card, so that it holds for nothing that answers otherwise."""
+    return {**{name: getattr(card, name) for name in NAMED}, "answering_sha256": card.answering_sha256}
 
 
 def gate_file(gates: Path, stores: ModelStores, name: str, version: str) -> Path | None:
@@ -90,7 +106,7 @@ def refusal(
     except GateError as error:
         return f"{str(error).rstrip('.')}: {command}; {override}"
     known = {"name": name, "version": version, "weights_sha256": stores.weights_sha256(name, version)}
-    if gate.candidate != known:
+    if {named: gate.candidate[named] for named in NAMED} != known:
         return (
             f"The gate of {name} {version} is of other weights ({gate.candidate['weights_sha256'][:12]}…) than it has now. "
             f"Compare it again: {command}; {override}"
@@ -100,6 +116,8 @@ def refusal(
             f"{name} {version} was compared with {gate.champion['version']}, and not with {champion}, {standing}. "
             f"Compare them: {command}; {override}"
         )
+    if changed := _changed(gate, stores, champion):
+        return f"{changed} Compare them again: {command}; {override}"
     if not gate.passed:
         failed = [check for check in gate.content.get("checks", []) if check.get("passed") is False]
         first = (
@@ -111,6 +129,23 @@ def refusal(
             f"{name} {version} has not passed its gate against {champion} ({len(failed)} checks are not{first}). "
             f"{path.with_suffix('.html')} has them all. Make a better candidate, {override}"
         )
+    return None
+
+
+def _changed(gate: Gate, stores: ModelStores, champion: str) -> str | None:
+    """Why the gate says nothing of what answers now, though the weights are the same; None if it does."""
+    name = gate.candidate["name"]
+    for compared, version in ((gate.candidate, gate.candidate["version"]), (gate.champion, champion)):
+        if not compared["answering_sha256"]:
+            return (
+                f"The gate of {name} {gate.candidate['version']} does not say by which temperature, statistics and rules "
+                "the two versions answered."
+            )
+        if compared["answering_sha256"] != stores.answering_sha256(name, version):
+            return (
+                f"{name} {version} has the weights that were compared, but answers otherwise than what was: its card "
+                "differs (temperature, statistics, rules, groups, input or findings)."
+            )
     return None
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from handlers.card import NAME
+from handlers.card import NAME, CardError, ModelCard
 from serving.archive import CARD, build_archive, checked_version, version_key, versions
 from serving.errors import ServingError
 
@@ -61,15 +61,25 @@ class ModelStores:
 
     def weights_sha256(self, name: str, version: str) -> str:
         """The sha256 of a version's weights by its card; empty if there is no card that can be read."""
-        holder = self.holder(name, version)
         try:
-            return (
-                str(json.loads((holder / CARD).read_text(encoding="utf-8"))["weights_sha256"])
-                if holder
-                else ""
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            return str(json.loads(self._card_at_hand(name, version) or b"")["weights_sha256"])
+        except (ValueError, KeyError, TypeError):
             return ""
+
+    def answering_sha256(self, name: str, version: str) -> str:
+        """The sha256 of what a version answers by (`ModelCard.answering_sha256`); empty without a sound card."""
+        try:
+            return ModelCard.from_json(self._card_at_hand(name, version) or b"").answering_sha256
+        except CardError:
+            return ""
+
+    def _card_at_hand(self, name: str, version: str) -> bytes | None:
+        """The content of a version's card; None if there is none that can be read."""
+        try:
+            holder = self.holder(name, version)
+            return (holder / CARD).read_bytes() if holder else None
+        except OSError:
+            return None
 
     def build(self, name: str, version: str, out: Path) -> Path:
         """Build the archive of a version in the folder `out` (see `build_archive`). Raises ServingError."""

@@ -14,7 +14,12 @@ from serving.stores import ModelStores
 
 def facts(stores: ModelStores, name: str, version: str) -> dict[str, str]:
     """A version as a gate names it."""
-    return {"name": name, "version": version, "weights_sha256": stores.weights_sha256(name, version)}
+    return {
+        "name": name,
+        "version": version,
+        "weights_sha256": stores.weights_sha256(name, version),
+        "answering_sha256": stores.answering_sha256(name, version),
+    }
 
 
 def write_gate(

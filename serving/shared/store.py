@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import time
@@ -96,16 +95,6 @@ class SharedStores(ModelStores):
             return f"{self.place} lacks {', '.join(missing)} of {name} {version}."
         return None
 
-    def weights_sha256(self, name: str, version: str) -> str:
-        """The sha256 of a version's weights by its card; empty if there is no card that can be read."""
-        try:
-            content = self._card(name, version)
-            return str(json.loads(content)["weights_sha256"]) if content else ""
-        except StoreAway:
-            return super().weights_sha256(name, version)
-        except (ServingError, ValueError, KeyError, TypeError):
-            return ""
-
     def cached_sha256(self, name: str, version: str) -> str:
         """As `weights_sha256`, by the card in the cache alone, which is the card of what was loaded from there."""
         return ModelStores(self.folders).weights_sha256(name, version)
@@ -174,6 +163,14 @@ class SharedStores(ModelStores):
         if stored is not None and len(stored.content) > MAX_CARD_BYTES:
             raise StoreError(f"{self.place}: the card of {name} {version} is larger than any card is.")
         return None if stored is None else stored.content
+
+    def _card_at_hand(self, name: str, version: str) -> bytes | None:
+        try:
+            return self._card(name, version)
+        except StoreAway:
+            return super()._card_at_hand(name, version)
+        except ServingError:
+            return None
 
     def _files(self, name: str, version: str, card: ModelCard) -> dict[str, str]:
         """The card's files, and the names of their objects."""

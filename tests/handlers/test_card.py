@@ -41,6 +41,39 @@ def test_a_card_as_json_is_what_the_file_holds(card_file: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "same"),
+    [
+        ("version", "9.9.9", True),
+        ("metrics", {"accuracy": 0.9}, True),
+        ("caveats", {"MH": "Seldom seen."}, True),
+        ("statistics.figures", {"auroc": 0.9}, True),
+        ("weights_sha256", "ab" * 32, False),
+        ("temperature", 2.5, False),
+        ("input.size", 192, False),
+        ("labels", ["AMD", "CNV", "DME", "DRUSEN", "NORMAL", "MH"], False),
+        ("groups", {"either": ["CNV", "AMD"]}, False),
+        ("statistics.known_from", 0.5, False),
+        ("statistics.sets.least.MH", 0.5, False),
+        ("statistics.sha256", "ab" * 32, False),
+    ],
+)
+def test_two_cards_are_the_same_to_a_gate_if_they_answer_alike(
+    card_file: Path, field: str, value: Any, same: bool
+) -> None:
+    give_statistics(card_file.parent)
+    before = ModelCard.load(card_file).answering_sha256
+
+    *parents, last = field.split(".")
+    content = json.loads(card_file.read_text())
+    target = content
+    for parent in parents:
+        target = target[parent]
+    target[last] = value
+
+    assert (ModelCard.from_json(json.dumps(content)).answering_sha256 == before) is same
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("name", ""),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from handlers.card import CARD_NAME
 from serving.errors import ServingError
 from serving.gates import checked_reason, gate_file, read_gate, refusal
 from serving.stores import ModelStores
@@ -87,6 +89,50 @@ def test_any_other_gate_does_not(
 
     assert refused is not None and sentence in refused, refused
     assert "--override REASON" in refused
+
+
+@pytest.mark.parametrize("changed", [NEW, OLD])
+@pytest.mark.parametrize(
+    ("change", "held"),
+    [
+        ({"temperature": 3.0}, False),
+        ({"groups": {"either": ["CNV", "NORMAL"]}}, False),
+        ({"rules": [{"when": {}, "state": "answered", "because": "one_label"}]}, False),
+        ({"limits": ["Not for children."]}, True),
+        ({"notes": ["Read by two."]}, True),
+    ],
+)
+def test_a_gate_holds_for_what_answers_as_it_did_when_compared(
+    tmp_path: Path, changed: str, change: dict[str, Any], held: bool
+) -> None:
+    stores = ModelStores([tmp_path / "store"])
+    for seed, version in enumerate((OLD, NEW)):
+        make_model(tmp_path / "store", version=version, seed=seed)
+    write_gate(tmp_path, facts(stores, NAME, NEW), facts(stores, NAME, OLD))
+    card = tmp_path / "store" / NAME / changed / CARD_NAME
+    card.write_text(json.dumps(json.loads(card.read_text()) | change))
+
+    refused = refusal(tmp_path, stores, NAME, NEW, OLD)
+
+    if held:
+        assert refused is None
+    else:
+        assert refused is not None
+        assert f"{NAME} {changed} has the weights that were compared, but answers otherwise" in refused
+        assert f"./retinote models gate {NAME} {NEW}" in refused and "--override REASON" in refused
+
+
+def test_a_gate_that_does_not_say_by_what_was_answered_is_made_again(
+    stores: ModelStores, write: Write, tmp_path: Path
+) -> None:
+    ours = facts(stores, NAME, NEW)
+    del ours["answering_sha256"]
+    write(candidate=ours)
+
+    refused = refusal(tmp_path, stores, NAME, NEW, OLD)
+
+    assert refused is not None and "does not say by which temperature" in refused
+    assert f"./retinote models gate {NAME} {NEW}" in refused
 
 
 def test_a_champion_that_is_broken_can_not_be_compared_with(stores: ModelStores, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from handlers.answering import ANSWERED
 from handlers.card import ModelCard
 from handlers.network import load_network, load_statistics
 from handlers.statistics import Statistics
+from serving.gates import facts_of
 from training.data.manifest import Scan
 from training.evaluation.answers import SURE, Answer, predict_answers
 from training.statistics.features import Embedded, embed
@@ -42,11 +43,7 @@ class Subject:
     @property
     def facts(self) -> dict[str, str]:
         """What gate.json says of it."""
-        return {
-            "name": self.card.name,
-            "version": self.card.version,
-            "weights_sha256": self.card.weights_sha256,
-        }
+        return facts_of(self.card)
 
     def look(self, scans: Sequence[Scan], labels: Sequence[str], cache: Path | None = None) -> Look:
         """Have it look at scans; `labels` are the champion's, in whose order probabilities are given."""
