@@ -8,7 +8,7 @@ ARG TORCH=cpu
 ARG TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin retinote \
  && install -d -o retinote -g retinote -m 0700 /app /app/var /app/store /run/retinote /run/retinote/key /run/retinote/calibration \
-      /run/retinote/cache
+      /run/retinote/cache /run/retinote/scratch
 COPY deploy/images/trainer.lock deploy/images/tracking.lock deploy/images/without_cuda.py /tmp/
 # The words of $(…) are packages, one each.
 # hadolint ignore=SC2046

@@ -20,9 +20,10 @@ RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip uninstall --yes pip
 
 FROM ${PYTHON_IMAGE}
-# /app/var is the mount point of the data; a volume that is made there gets its owner.
+# /app/var and others are mount points; a volume that is made there gets its owner.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin retinote \
- && install -d -o retinote -g retinote -m 0700 /app /app/var /app/store /run/retinote /run/retinote/key /run/retinote/calibration
+ && install -d -o retinote -g retinote -m 0700 /app /app/var /app/store /run/retinote /run/retinote/key /run/retinote/calibration \
+      /run/retinote/scratch
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=webapp.settings RETINOTE_DATA_DIR=/app/var

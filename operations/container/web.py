@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from operations.stack.webapp import ROOT, WebApp, django
 PORT, DICOM_PORT = 8000, 11112
 # A file system in memory that belongs to this container alone.
 RUN_FOLDER = Path("/tmp")  # nosec B108
+SPOOLED = "tmp*.upload*"
+"""Names that Django gives to uploads above two megabytes in the folder of temporary files."""
 DATABASE_TIMEOUT_S = 300.0
 POLL_S = 2.0
 COMMANDS = ("web", "worker", "trainer", "receiver", "migrate", "prepare", "check")
@@ -51,6 +54,12 @@ def wait_for_migrations(timeout_s: float = DATABASE_TIMEOUT_S) -> None:
         time.sleep(POLL_S)
 
 
+def remove_spooled_uploads() -> None:
+    """Remove the uploads that a killed web app had begun to read: the folder outlives it, and is this container's own."""
+    for spooled in Path(tempfile.gettempdir()).glob(SPOOLED):
+        spooled.unlink(missing_ok=True)
+
+
 def main(arguments: list[str]) -> int:
     """Become the process that the argument selects."""
     # The container's network decides who can reach it.
@@ -71,6 +80,7 @@ def main(arguments: list[str]) -> int:
                 while True:
                     signal.pause()
             case ["web"]:
+                remove_spooled_uploads()
                 wait_for_migrations()
                 command = app.web_command()
             case ["worker"]:

@@ -122,8 +122,21 @@ def test_volumes_and_networks_are_declared() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
-            assert source.startswith((".", "${")) or source in COMPOSE["volumes"], source
+            assert source.startswith((".", "/", "${")) or source in COMPOSE["volumes"], source
         assert set(service.get("networks", [])) <= set(COMPOSE["networks"])
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "migrate", "trainer"])
+def test_temporary_files_lie_on_the_disk_in_a_volume_of_each_container(name: str) -> None:
+    """Uploads, second copies of compressed volumes, and whole exports are too large for a file system in memory."""
+    service = SERVICES[name]
+    place = service["environment"]["TMPDIR"]
+
+    assert place in service["volumes"], "a volume without a name is each container's own"
+    assert not any(place.startswith(tmpfs.split(":")[0]) for tmpfs in service["tmpfs"])
+    image = "trainer" if name == "trainer" else "web"
+    dockerfile = (ROOT / "deploy" / "images" / f"{image}.Dockerfile").read_text(encoding="utf-8")
+    assert re.search(rf"install -d -o retinote -g retinote -m 0700 [^&]*{place}\b", dockerfile)
 
 
 @pytest.mark.parametrize("name", ["web", "model-server", "trainer"])

@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from operations.deploy import settings_file
+from webapp.core.environment import Environment
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "kubernetes"
 BASE = FOLDER / "base"
 NAME = "app.kubernetes.io/name"
 Manifest = dict[str, Any]
@@ -143,6 +145,36 @@ def test_what_was_fitted_here_is_written_by_the_web_app_and_read_by_the_model_se
     assert mount["mountPath"] == folder
     assert mount.get("readOnly", False) is (name == "model-server")
     assert "envFrom" in container or "RETINOTE_CALIBRATION_DIR" in of_the_map
+
+
+def of_component(name: str, kind: str) -> list[Manifest]:
+    """What a component adds of a kind."""
+    folder = FOLDER / "components" / name
+    files = [folder / file for file in kustomization(folder)["resources"]]
+    found = [one for file in files for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
+    return [one for one in found if one["kind"] == kind]
+
+
+def all_workloads() -> dict[str, Manifest]:
+    """The workloads of the base and of the components."""
+    added = of_component("dicom", "Deployment") + of_component("learning", "Deployment")
+    return WORKLOADS | {found["metadata"]["name"]: found for found in added}
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "receiver", "trainer"])
+def test_temporary_files_have_room_on_the_disk(name: str) -> None:
+    """For two copies of the largest volume in each of two processes, and for a whole export where they are made."""
+    spec = all_workloads()[name]["spec"]["template"]["spec"]
+    [mount] = [mount for mount in spec["containers"][0]["volumeMounts"] if mount["mountPath"] == "/tmp"]
+    [volume] = [volume for volume in spec["volumes"] if volume["name"] == mount["name"]]
+
+    assert volume["emptyDir"].keys() == {"sizeLimit"}, "in memory it would count against the pod's limit"
+    room = int(volume["emptyDir"]["sizeLimit"].removesuffix("Gi")) * 2**30
+    largest_volume = Environment.model_fields["max_volume_bytes"].default
+    exports = (ROOT / "webapp" / "exports" / "views.py").read_text(encoding="utf-8")
+    [pictures] = re.findall(r"^MOST_PICTURES = (\w+)$", exports, re.MULTILINE)
+    export = int(pictures) * 10**6 if name == "web" else 0
+    assert room >= 2 * 2 * largest_volume + export
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
