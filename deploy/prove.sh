@@ -44,8 +44,12 @@ print(value)' "$1"; }
 call() { curl --silent --show-error --max-time 60 --cacert "$work/deploy/tls/certificate.pem" "$@"; }
 status_of() { call -o "$work/answer" -w '%{http_code}' "$@"; }
 
-# The volumes without a name in which model servers on one store have what is theirs; `down` forgets them.
+# The volumes without a name in which containers have temporary files and bodies, and model servers on one store what is theirs;
+# `down` forgets them.
 own_volumes() {
+    for container in $($ENGINE ps --all --quiet --filter "name=${PROJECT}"); do
+        $ENGINE inspect --format '{{range .Mounts}}{{if or (eq .Destination "/run/retinote/scratch") (eq .Destination "/var/cache/nginx")}}{{.Name}}{{end}}{{end}}' "$container"
+    done
     for container in $($ENGINE ps --all --quiet --filter "name=${PROJECT}.model-server"); do
         $ENGINE inspect --format '{{range .Mounts}}{{if eq .Destination "/app/var"}}{{.Name}}{{end}}{{end}}' "$container"
     done

@@ -125,8 +125,8 @@ class Gateway:
         return connection.getresponse()
 
     @contextmanager
-    def begin(self, **headers: str) -> Iterator[ssl.SSLSocket]:
-        """A connection over which the head of a direct call was sent, and no body."""
+    def begin(self, path: str = "/inference/retina-oct", **headers: str) -> Iterator[ssl.SSLSocket]:
+        """A connection over which the head of a direct call, or of an upload, was sent, and no body."""
         head = {"Host": f"{HOST}:{self.https}"} | headers
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         tls = ssl.create_default_context(cafile=self.certificate)
@@ -137,7 +137,7 @@ class Gateway:
             socket.create_connection((HOST, self.https), timeout=20) as plain,
             tls.wrap_socket(plain, server_hostname=HOST) as secured,
         ):
-            secured.sendall(f"POST /inference/retina-oct HTTP/1.1\r\n{lines}\r\n".encode("latin-1"))
+            secured.sendall(f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1"))
             yield secured
 
     def infer(self, path: str = "/inference/retina-oct", **headers: str) -> http.client.HTTPResponse:
@@ -227,6 +227,7 @@ def running(folder: Path, names: str = "127.0.0.1", model_servers: str = "") -> 
         "listen 8080": f"listen 127.0.0.1:{plain}",
         "listen 8443": f"listen 127.0.0.1:{secure}",
         "/tmp/": f"{folder}/",
+        "/var/cache/nginx/": f"{folder}/",
         "/dev/stdout": str(folder / "access.log"),
         "/dev/stderr": str(folder / "error.log"),
         "/etc/nginx/tls": str(folder / "tls"),
