@@ -25,6 +25,11 @@ def networks(service: str) -> set[str]:
     return networks(mode.removeprefix("service:")) if mode else set(SERVICES[service]["networks"])
 
 
+def further(folder: str, file: str = "compose.yml") -> dict[str, Any]:
+    """A compose file that is given beside docker-compose.yml."""
+    return dict(yaml.safe_load((ROOT / "deploy" / folder / file).read_text(encoding="utf-8")))
+
+
 def test_nginx_alone_publishes_ports() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
     assert list(published_ports(TEXT)) == ["nginx"]
@@ -156,13 +161,24 @@ def test_the_trainer_belongs_to_a_profile_and_yields_to_what_answers() -> None:
 
 
 def test_the_receiver_listens_on_this_machine_alone_unless_told_otherwise() -> None:
-    text = (ROOT / "deploy" / "dicom" / "compose.yml").read_text(encoding="utf-8")
-    [(name, receiver)] = yaml.safe_load(text)["services"].items()
+    services = further("dicom")["services"]
+    assert [name for name, service in services.items() if "ports" in service] == ["receiver"]
+    receiver = services["receiver"]
     assert receiver["extends"] == {"file": "../../docker-compose.yml", "service": "worker"}
-    assert (name, receiver["command"]) == ("receiver", ["receiver"])
+    assert receiver["command"] == ["receiver"]
     assert receiver["ports"] == ["${RETINOTE_DICOM_ADDRESS:-127.0.0.1}:${RETINOTE_DICOM_PORT:-11112}:11112"]
     assert set(receiver["networks"]) == {"edge", "data"}
     assert not {"privileged", "cap_add", "read_only", "security_opt"} & receiver.keys()
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_results_have_a_way_to_the_clinic(name: str) -> None:
+    """The worker sends them, and asks the worklist; the web app tries whether a PACS or record answers."""
+    added = further("dicom")
+    reached = set(added["services"][name]["networks"])
+
+    assert reached > networks(name)
+    assert not any(added["networks"][other].get("internal") for other in reached - networks(name))
 
 
 def test_several_model_servers_share_a_store_and_ask_for_no_key() -> None:

@@ -265,7 +265,7 @@ def test_overlays_change_what_is_there(overlay: str) -> None:
 
 def test_the_receiver_reaches_databases_and_the_clinic_alone_and_is_confined_like_the_worker() -> None:
     folder = FOLDER / "components" / "dicom"
-    assert kustomization(folder)["resources"] == ["receiver.yaml"]
+    assert kustomization(folder)["resources"] == ["receiver.yaml", "clinic.yaml"]
     found = list(yaml.safe_load_all((folder / "receiver.yaml").read_text(encoding="utf-8")))
     [deployment] = [each for each in found if each["kind"] == "Deployment"]
     receiver, worker = deployment["spec"]["template"]["spec"], pod("worker")
@@ -281,6 +281,20 @@ def test_the_receiver_reaches_databases_and_the_clinic_alone_and_is_confined_lik
     networks = [to["ipBlock"] for to in reached if "ipBlock" in to]
     assert networks == [each["ipBlock"] for rule in spec["ingress"] for each in rule["from"]]
     assert all("from" in rule for rule in policies["receiver"]["ingress"])
+
+
+def test_results_have_a_way_to_the_clinic() -> None:
+    """The worker sends them, and asks the worklist; the web app tries whether a PACS or record answers."""
+    policies = {each["metadata"]["name"]: each["spec"] for each in of_component("dicom", "NetworkPolicy")}
+    clinic, receiver = policies["clinic"], policies["receiver"]
+
+    assert clinic["policyTypes"] == ["Egress"]
+    assert clinic["podSelector"]["matchExpressions"] == [
+        {"key": NAME, "operator": "In", "values": ["web", "worker"]}
+    ]
+    # To the network from which the receiver may be called.
+    assert [each for rule in clinic["egress"] for each in rule["to"]] == receiver["ingress"][0]["from"]
+    assert all("ports" not in rule for rule in clinic["egress"])
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "model-server"])
