@@ -201,6 +201,25 @@ def test_several_model_servers_share_a_store_and_ask_for_no_key() -> None:
     assert not any("ports" in service for service in shared["services"].values())
 
 
+@pytest.mark.parametrize("name", ["web", "worker", "trainer", "receiver"])
+def test_images_in_s3_are_reached_with_its_keys(name: str) -> None:
+    added = further("s3")
+    started = (SERVICES | {"receiver": SERVICES["worker"] | further("dicom")["services"]["receiver"]})[name]
+    inherited = SERVICES["worker"] if name == "receiver" else started  # it extends the worker
+    reached = set((added["services"].get(name) or started)["networks"])
+
+    assert {
+        "RETINOTE_MEDIA",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    } <= inherited["environment"].keys()
+    assert reached >= set(started["networks"])
+    known = COMPOSE["networks"] | added["networks"]
+    assert [network for network in reached if not known[network].get("internal")]
+
+
 def test_further_modalities_are_seen_by_all_that_run_the_web_app() -> None:
     text = (ROOT / "deploy" / "modalities" / "compose.yml").read_text(encoding="utf-8")
     added = yaml.safe_load(text)["services"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -306,23 +308,71 @@ def test_models_are_in_one_store_for_all_servers(name: str) -> None:
     assert of_kind("PersistentVolumeClaim")["model-store"]["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
-def test_with_s3_nothing_of_the_volume_is_left_and_there_is_a_way_out() -> None:
-    folder = FOLDER / "components" / "s3"
-    patches = [yaml.safe_load(patch["patch"]) for patch in kustomization(folder)["patches"]]
+def test_with_s3_nothing_of_the_volume_is_left() -> None:
+    patches = [
+        yaml.safe_load(patch["patch"]) for patch in kustomization(FOLDER / "components" / "s3")["patches"]
+    ]
     named = {(patch["kind"], patch["metadata"]["name"]): patch for patch in patches}
     assert named["ConfigMap", "retinote"]["data"]["RETINOTE_MODEL_STORE"].startswith("s3://")
     assert named["PersistentVolumeClaim", "model-store"]["$patch"] == "delete"
-    for name in ("web", "worker", "model-server"):
+    mounting = {
+        name: found["spec"]["template"]["spec"]["containers"][0]["name"]
+        for name, found in all_workloads().items()
+        if "'claimName': 'model-store'" in str(found)
+    }
+    assert mounting.keys() == {"web", "worker", "trainer", "model-server"}
+    for name, of_container in mounting.items():
         spec = named["Deployment", name]["spec"]["template"]["spec"]
         [container] = spec["containers"]
-        assert container["name"] == pod(name)["containers"][0]["name"]
+        assert container["name"] == of_container
         assert spec["volumes"] == [{"name": "model-store", "$patch": "delete"}]
         assert container["volumeMounts"] == [{"mountPath": "/app/store", "$patch": "delete"}]
-        base = pod(name)["containers"][0].get("envFrom", [])
-        assert container["envFrom"] == [*base, {"secretRef": {"name": "retinote-s3", "optional": True}}]
-    policy = yaml.safe_load((folder / "network-policy.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "migrate", "receiver", "trainer", "model-server"])
+def test_whatever_uses_s3_has_its_keys_and_a_way_there(name: str) -> None:
+    """Models, and the images of scans where RETINOTE_MEDIA is set, which all that run the web app read in the map."""
+    [container] = all_workloads()[name]["spec"]["template"]["spec"]["containers"]
+    patches = [
+        yaml.safe_load(patch["patch"]) for patch in kustomization(FOLDER / "components" / "s3")["patches"]
+    ]
+    patched = [
+        patch for patch in patches if (patch["kind"], patch["metadata"]["name"]) == ("Deployment", name)
+    ]
+    [policy] = of_component("s3", "NetworkPolicy")
+    [selected] = policy["spec"]["podSelector"]["matchExpressions"]
+
+    given = [one["spec"]["template"]["spec"]["containers"][0].get("envFrom") for one in patched]
+    sources = next((one for one in given if one), container.get("envFrom", []))
+    assert {"secretRef": {"name": "retinote-s3", "optional": True}} in sources
+    assert ({"configMapRef": {"name": "retinote"}} in sources) is (name != "model-server")
+    assert (selected["key"], selected["operator"]) == (NAME, "In")
+    assert name in selected["values"]
     assert policy["spec"]["policyTypes"] == ["Egress"]
     assert [rule["ports"] for rule in policy["spec"]["egress"]] == [[{"port": 443}]]
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="there is no kubectl")
+@pytest.mark.parametrize(
+    "components", [["s3"], ["dicom", "s3"], ["learning", "s3"], ["dicom", "learning", "s3"]], ids="-".join
+)
+def test_no_pod_mounts_a_claim_that_is_gone_however_components_are_combined(
+    tmp_path: Path, components: list[str]
+) -> None:
+    shutil.copytree(FOLDER.parent, tmp_path / "deploy")
+    site = tmp_path / "deploy" / "kubernetes" / "overlays" / "site"
+    site.mkdir()
+    named = {"resources": ["../../base"], "components": [f"../../components/{name}" for name in components]}
+    (site / "kustomization.yaml").write_text(yaml.safe_dump(named), encoding="utf-8")
+    built = subprocess.run(["kubectl", "kustomize", site], capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    manifests = list(yaml.safe_load_all(built.stdout))
+    claims = {one["metadata"]["name"] for one in manifests if one["kind"] == "PersistentVolumeClaim"}
+
+    assert "model-store" not in claims
+    assert set(re.findall(r"claimName: (\S+)", built.stdout)) <= claims
+    deployments = {one["metadata"]["name"] for one in manifests if one["kind"] == "Deployment"}
+    assert ("trainer" in deployments) is ("learning" in components)
 
 
 def test_the_trainer_runs_once_and_is_confined_like_the_worker() -> None:
