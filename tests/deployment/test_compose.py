@@ -221,17 +221,20 @@ def test_images_in_s3_are_reached_with_its_keys(name: str) -> None:
 
 
 def test_further_modalities_are_seen_by_all_that_run_the_web_app() -> None:
-    text = (ROOT / "deploy" / "modalities" / "compose.yml").read_text(encoding="utf-8")
-    added = yaml.safe_load(text)["services"]
+    added = further("modalities")["services"]
     web = {
         name
         for name, service in SERVICES.items()
         if service.get("image", "").startswith("${RETINOTE_WEB_IMAGE")
     }
     assert web | {"trainer"} == set(added)
-    for service in added.values():
+    # A file of its own, as there is no receiver but with deploy/dicom/compose.yml.
+    of_receiver = further("modalities", "receiver.yml")["services"]
+    assert of_receiver.keys() == further("dicom")["services"].keys() - web
+    for service in (added | of_receiver).values():
         (volume,) = service["volumes"]
         assert volume.endswith(f":{service['environment']['RETINOTE_MODALITIES']}:ro")
+    assert of_receiver["receiver"] == added["worker"]
 
 
 @pytest.mark.parametrize("page", ["backup.md", "operations.md"])
