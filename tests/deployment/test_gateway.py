@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handlers.request import HEADERS
+from handlers.request import CARD_HEADER, HEADERS
 from tests.deployment.nginx import (
     BROKEN,
     GATEWAY_SECRET,
@@ -165,7 +165,7 @@ def test_a_key_opens_predictions(gateway: Gateway) -> None:
 
 
 def test_the_model_server_hears_of_no_other_headers_than_it_needs(gateway: Gateway) -> None:
-    options = {option: "some" for option in HEADERS}
+    options = {option: "some" for option in (*HEADERS, CARD_HEADER)}
     given = {name: "True" for name in ("describe", "Explain", "url_path", "ts_request_sequence_id", "X-Any")}
 
     told = json.load(
