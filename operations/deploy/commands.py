@@ -61,7 +61,7 @@ def init(arguments: argparse.Namespace) -> int:
             **settings_file.new_secrets(),
         },
     )
-    print(f"Wrote {path} with new secrets; keep a copy of it where your backups are.")
+    print(f"Wrote {path} with new secrets; keep a copy of it in a safe place, but not with your backups.")
     folder = arguments.folder / TLS_FOLDER
     if certificate.make_self_signed(folder, host):
         print(

@@ -36,10 +36,15 @@ def new_replica_key() -> str:
 
 
 def write(path: Path, settings: Mapping[str, str]) -> None:
-    """Write the file, for its owner alone. Raises OperationsError if it exists, as its secrets are in use."""
-    text = "# Made by ./retinote deploy init. Keep a copy where backups are kept: without these secrets\n"
-    text += "# a restored database can't be opened. docs/settings.md explains each variable.\n"
+    """Write the file, for its owner alone, in a folder that is made if need be, for its owner alone, too.
+
+    Raises OperationsError if the file exists, as its secrets are in use.
+    """
+    text = "# Made by ./retinote deploy init. Keep a copy in a safe place, but not together with the backups: whoever has\n"
+    text += "# both has everything, and without these secrets the database of a backup of whole volumes can't be opened.\n"
+    text += "# docs/settings.md explains each variable.\n"
     text += "".join(f"{name}={value}\n" for name, value in settings.items())
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

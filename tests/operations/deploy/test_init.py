@@ -21,6 +21,21 @@ def test_init_writes_secrets_that_nobody_else_can_read(folder: Path) -> None:
     assert min(len(secret) for secret in secrets) >= 48
 
 
+def test_init_makes_a_folder_that_nobody_else_looks_into(tmp_path: Path) -> None:
+    made = deploy("init", "--host", HOST, "--folder", tmp_path / "new")
+
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "new" / ".env").exists()
+
+
+def test_init_says_not_to_keep_the_secrets_with_the_backups(tmp_path: Path) -> None:
+    made = deploy("init", "--host", HOST, "--folder", tmp_path)
+
+    assert "not with your backups" in made.stdout
+    assert "not together with the backups" in (tmp_path / ".env").read_text()
+
+
 def test_two_installations_have_different_secrets() -> None:
     one, other = settings_file.new_secrets(), settings_file.new_secrets()
 
