@@ -41,6 +41,25 @@ describe("a call", () => {
     ]);
   });
 
+  it.each([
+    ["sent again, when the server refuses its token", 600, ["PATCH scans/s1/"]],
+    ["sent at all, when its token has expired", 30, []],
+  ])("is not %s and another user has signed in since", async (_, lifetimeS, sent) => {
+    const tokens = [token("u1", lifetimeS), token("u2")];
+    const requests = serve(({ path }) =>
+      path.startsWith("auth/") ? answer({ access: tokens.shift() }) : refusal(401),
+    );
+    await (await import("./session")).signIn("clara", "secret");
+
+    await expect(client.json("scans/s1/", { method: "PATCH", body: { eye: "OD" } })).rejects.toMatchObject({
+      code: "signed_out",
+      status: 401,
+    });
+
+    const calls = requests.map(({ method, path }) => `${method} ${path}`);
+    expect(calls.filter((made) => !made.includes("auth/"))).toEqual(sent);
+  });
+
   it("says so when nobody is signed in", async () => {
     const requests = serve(() => refusal(401));
     await expect(client.json("scans/")).rejects.toMatchObject({ code: "signed_out", status: 401 });

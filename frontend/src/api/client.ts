@@ -15,7 +15,7 @@ export interface CallOptions {
 
 /**
  * Calls the API as the user who is signed in. `path` is below /api/v1/, or absolute as the API itself gives it.
- * Raises a Problem unless the answer is 2xx; after a 401 it tries once more with a new token.
+ * Raises a Problem unless the answer is 2xx; after a 401 it tries once more with a new token of the same user.
  */
 export async function call(path: string, options: CallOptions = {}): Promise<Response> {
   return signedIn((token) => send(path, options, token));

@@ -113,6 +113,39 @@ describe("the access token", () => {
   });
 });
 
+describe("another user who has signed in in another tab", () => {
+  it("is who is signed in here from the next token on, and listeners hear of it", async () => {
+    const tokens = [token("u1"), token("u2")];
+    const requests = serve(() => answer({ access: tokens[requests.length - 1] }));
+    await session.signIn("clara", "secret");
+    const heard = vi.fn();
+    session.onSessionChange(heard);
+
+    later(600);
+
+    await expect(session.accessToken()).rejects.toMatchObject({ code: "signed_out", status: 401 });
+    expect([session.sessionState(), session.sessionUser()]).toEqual(["signed-in", "u2"]);
+    expect(heard).toHaveBeenCalledOnce();
+    expect(await session.accessToken()).toBe(tokens[1]);
+  });
+
+  it("is nobody for whom the work of an ended session waits", async () => {
+    const answers = [
+      () => answer({ access: token("u1") }),
+      () => refusal(401),
+      () => answer({ access: token("u2") }),
+    ];
+    const requests = serve(() => answers[requests.length - 1]!());
+    await session.signIn("clara", "secret");
+    later(600);
+    expect(await session.accessToken()).toBeNull();
+
+    await expect(session.accessToken()).rejects.toMatchObject({ code: "signed_out", status: 401 });
+
+    expect(session.sessionUser()).toBe("u2");
+  });
+});
+
 describe("signing out", () => {
   it("tells the server and the other tabs", async () => {
     const requests = serve(({ path }) => answer(path === "auth/logout/" ? {} : { access: token("u1") }));

@@ -3,8 +3,9 @@
  * script can read. Several tabs share that cookie, and each refresh token is good for one use, so tabs take turns.
  */
 
+import { texts } from "../texts";
 import { API } from "./address";
-import { problem } from "./problem";
+import { problem, Problem } from "./problem";
 
 const LOCK = "retinote-refresh";
 /** A key of the local storage. It changes when somebody signs out, so the other tabs of this browser notice. */
@@ -32,7 +33,7 @@ export function sessionUser(): string | null {
   return access && user;
 }
 
-/** Calls back whenever somebody signs in or out; returns how to stop that. */
+/** Calls back whenever somebody signs in or out, or another user takes over; returns how to stop that. */
 export function onSessionChange(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -58,17 +59,24 @@ export async function signOut(): Promise<void> {
 
 /**
  * The access token, refreshed when it is about to expire; null when nobody is signed in.
- * Raises a Problem when the server can't be reached: that is no sign-out.
+ * Raises a Problem when the server can't be reached: that is no sign-out; or when another user has signed in meanwhile.
  */
 export async function accessToken(): Promise<string | null> {
   if (access && Date.now() < expires - REFRESH_MARGIN_MS) return access;
-  const stale = access;
-  return inTurn(async () => (access && access !== stale ? access : refresh()));
+  return renewedToken(access);
 }
 
-/** Gets a new token although the old one looks good: the server has refused it. */
-export async function renewedToken(refused: string | null): Promise<string | null> {
-  return inTurn(async () => (access && access !== refused ? access : refresh()));
+/**
+ * The token after `old`, which is about to expire or was refused by the server. The cookie may be of somebody who has
+ * signed in in another tab: this raises a Problem then, as nothing is done in the name of another user than asked.
+ */
+export async function renewedToken(old: string | null): Promise<string | null> {
+  const asker = old ? claimsOf(old).user_id : user;
+  const token = await inTurn(async () => (access && access !== old ? access : refresh()));
+  if (token && asker && claimsOf(token).user_id !== asker) {
+    throw new Problem(texts.problems.anotherUser, "signed_out", 401);
+  }
+  return token;
 }
 
 async function refresh(): Promise<string | null> {
@@ -87,13 +95,13 @@ window.addEventListener("storage", ({ key }) => {
 });
 
 function keep(given: { access: string }): void {
-  const changed = access === null;
+  const before = sessionUser();
   access = given.access;
   const claims = claimsOf(given.access);
   // The lifetime counts from now on this machine's clock, which may differ from the server's.
   expires = Date.now() + (claims.exp - claims.iat) * 1000;
   user = claims.user_id;
-  if (changed) announce();
+  if (user !== before) announce();
 }
 
 function forget(): void {

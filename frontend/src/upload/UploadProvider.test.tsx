@@ -3,6 +3,7 @@
 import { act } from "react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
+import { accessToken, renewedToken, signOut } from "../api/session";
 import { OCT } from "../testing/modalities";
 import { field, press, type Screen, settled, show, type } from "../testing/screen";
 import { answer, refusal, serve, token } from "../testing/server";
@@ -21,21 +22,28 @@ const OTHER_PATIENT = { field: "patient_ref", entered: "P-1", found: "P-0", foun
 
 let sent: Sent[];
 let isSignedIn: boolean;
+/** Whose sign-in the browser's cookie is. */
+let user: string;
 let screen: Screen;
 
 beforeEach(async () => {
   sent = [];
   isSignedIn = true;
+  user = "u1";
   vi.stubGlobal("XMLHttpRequest", Sending);
   serve(({ path }) => {
     if (path === "auth/me/") return answer({ id: "u1", abilities: ["may_upload"] });
-    if (path.startsWith("auth/")) return isSignedIn ? answer({ access: token("u1") }) : refusal(401);
+    if (path.startsWith("auth/")) return isSignedIn ? answer({ access: token(user) }) : refusal(401);
     return answer({ modalities: [OCT], most_picture_bytes: 2 ** 20, most_volume_bytes: 2 ** 20 });
   });
   screen = await show(<UploadProvider>{null}</UploadProvider>);
 });
 
-afterEach(() => screen.close());
+afterEach(async () => {
+  await screen.close();
+  isSignedIn = true;
+  await signOut();
+});
 
 class Sending {
   upload = {};
@@ -131,5 +139,19 @@ describe("uploads without a session", () => {
     await press(texts.upload.begin(3));
     for (const { answer } of sent.slice(2)) await answer(201, SCAN);
     expect(sent[4]!.form.get("patient_ref")).toBe("P-3");
+  });
+});
+
+describe("an upload that waits while another user signs in in another tab", () => {
+  it("is not sent before that user has looked at it", async () => {
+    await paste("first.png", "second.png", "third.png");
+    await press(texts.upload.begin(3));
+    user = "u2";
+    await act(async () => renewedToken(await accessToken()).then(undefined, () => undefined));
+
+    for (const { answer } of [...sent]) await answer(201, SCAN);
+
+    expect(states()).toEqual(["done", "done", "open"]);
+    expect(sent).toHaveLength(2);
   });
 });

@@ -9,6 +9,7 @@ import { useLocation, useNavigate } from "react-router";
 import { useModalities, useMostBytes } from "../api/options";
 import { Problem } from "../api/problem";
 import { storeNewScan, uploadScan } from "../api/scans";
+import { onSessionChange, sessionUser } from "../api/session";
 import type { UploadedScan } from "../api/types";
 import { useUnsent } from "../common/unsaved";
 import { useMay } from "../api/accounts";
@@ -21,6 +22,7 @@ import {
   afterRefusal,
   type Details,
   firstState,
+  heldBack,
   formOf,
   isOver,
   NO_DETAILS,
@@ -91,6 +93,16 @@ export function UploadProvider({ children }: { children: ReactNode }) {
       void start(upload);
     }
   }, [uploads]);
+
+  useEffect(() => {
+    let last = sessionUser();
+    return onSessionChange(() => {
+      const user = sessionUser();
+      // What waits is of who was signed in before: another user has to look at it before it is sent.
+      if (user && last && user !== last) setUploads(heldBack);
+      last = user ?? last;
+    });
+  }, [setUploads]);
 
   const unfinished = uploads.some((upload) => !isOver(upload) && upload.state !== "refused");
   useUnsent(() => unfinished);

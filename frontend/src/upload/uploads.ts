@@ -117,6 +117,11 @@ export function admitted(uploads: Upload[]): Upload[] {
   });
 }
 
+/** The uploads, of which those that waited have to be checked before they are sent. */
+export function heldBack(uploads: Upload[]): Upload[] {
+  return uploads.map((upload) => (upload.state === "waiting" ? { ...upload, state: "open" } : upload));
+}
+
 /**
  * The uploads after one was not taken. Without a session none of those that wait would be: all go back to where a press
  * sends them, with their details, once somebody has signed in.
