@@ -2,8 +2,9 @@
 
 import { locks } from "node:worker_threads";
 
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
+import { accessToken, signOut } from "../api/session";
 import type { Annotation, AnnotationChange } from "../api/types";
 import { answer, refusal, type Request, serve, token } from "../testing/server";
 import { storage } from "../testing/storage";
@@ -19,13 +20,15 @@ const MOVED: Geometry = { ...BOX, x: 100 };
 
 /** The server's annotations on the scan "s1", with their revisions. */
 class Annotations {
+  /** Who is signed in in this browser. */
+  user = "u1";
   readonly stored = new Map<string, Annotation>();
   /** What to do with the next calls in place of answering them; `after` makes the change, and loses the answer. */
   fault: ((request: Request) => Response | Promise<Response> | "after" | null) | null = null;
   private created = 0;
 
   handle = (request: Request): Response | Promise<Response> => {
-    if (request.path.startsWith("auth/")) return answer({ access: token("u1") });
+    if (request.path.startsWith("auth/")) return answer({ access: token(this.user, 30) });
     const fault = this.fault?.(request);
     if (fault && fault !== "after") return fault;
     const made = this.change(request);
@@ -72,6 +75,8 @@ beforeEach(() => {
   states = [];
   conflicts = [];
 });
+
+afterEach(() => signOut());
 
 async function opened(user = "u1"): Promise<Sync> {
   const sync = new Sync(user, "s1", {
@@ -160,7 +165,9 @@ describe("a drawing", () => {
   });
 
   it("is not sent in the name of another user", async () => {
+    server.user = "u2";
     const sync = await opened("u2");
+    server.user = "u1";
     sync.replace([newShape(BOX)]);
     await sync.flush();
     expect(changes()).toEqual([]);
@@ -347,5 +354,48 @@ describe("what was left in this browser", () => {
     await vi.waitFor(async () => expect(await sendDrawings("u1")).toBe(0));
 
     expect(geometries()).toEqual([toSelector(BOX)]);
+  });
+
+  it("stays as it is, a shape's end too, while somebody else is signed in", async () => {
+    server.put("a9", BOX);
+    const sync = await opened();
+    server.fault = offline;
+    sync.replace([]);
+    await sync.flush();
+    sync.stop();
+    const kept = structuredClone(storage.get("u1/s1"));
+    // The colleague, who has drawn nothing here.
+    server = new Annotations();
+    server.user = "u2";
+    requests = serve(server.handle);
+    await accessToken().catch(() => undefined);
+    requests.length = 0;
+    await vi.waitFor(async () => {
+      expect(await sendDrawings("u1")).toBe(1);
+      expect(requests.length).toBeGreaterThan(0);
+    });
+    expect(storage.get("u1/s1")).toEqual(kept);
+    expect(changes()).toEqual([]);
+  });
+
+  it("goes no further once somebody else has signed in while it is sent", async () => {
+    const sync = await opened();
+    server.fault = offline;
+    sync.replace([newShape(BOX), newShape(MOVED)]);
+    await sync.flush();
+    sync.stop();
+    server.fault = (request) => {
+      if (request.method !== "POST") return null;
+      server.fault = null;
+      server.user = "u2";
+      const heard = accessToken().catch(() => undefined);
+      return heard.then(() => server.handle(request));
+    };
+    await vi.waitFor(async () => {
+      await sendDrawings("u1");
+      expect(changes()).not.toEqual([]);
+    });
+    expect(geometries()).toEqual([toSelector(BOX)]);
+    expect([...storage.keys()]).toEqual(["u1/s1"]);
   });
 });

@@ -78,6 +78,8 @@ export class Sync {
     const draft = await drafts.get(this.user, this.scan);
     let annotations: Annotation[];
     try {
+      // Of another user the server would give other shapes, and what was kept here would be measured against them.
+      await checkSignedIn(this.user);
       annotations = await annotationsOf(this.scan, AbortSignal.timeout(ANSWER_WITHIN_MS));
     } catch (error) {
       if (!draft || !(error instanceof Problem) || !error.isTemporary) throw error;
@@ -150,9 +152,13 @@ export class Sync {
   }
 
   private async send(): Promise<void> {
-    if (this.inDoubt || this.pending()) await checkSignedIn(this.user);
-    if (this.inDoubt) await this.adoptLost();
+    if (this.inDoubt) {
+      await checkSignedIn(this.user);
+      await this.adoptLost();
+    }
     for (let next = this.pending(); next; next = this.pending()) {
+      // Before each call: somebody else may have signed in in another tab since the last one.
+      await checkSignedIn(this.user);
       this.report("saving");
       await next();
       await this.keep();

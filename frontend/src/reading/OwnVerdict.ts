@@ -241,6 +241,8 @@ export class OwnVerdict {
   }
 
   private async post({ scan, body }: Given): Promise<Review> {
+    // Looking for what has arrived took a while, in which somebody else may have signed in in another tab.
+    await checkSignedIn(this.user);
     try {
       return await giveReview(scan, body, AbortSignal.timeout(ANSWER_WITHIN_MS));
     } catch (error) {
