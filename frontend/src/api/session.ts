@@ -19,7 +19,7 @@ const listeners = new Set<() => void>();
 
 export type SessionState = "signed-in" | "signed-out";
 
-/** Whether somebody was signed in since the page was opened. */
+/** Whether somebody was signed in since the page was opened, and has not signed out here. */
 export function wasSignedIn(): boolean {
   return user !== null;
 }
@@ -47,13 +47,14 @@ export async function signIn(username: string, password: string): Promise<void> 
 }
 
 /**
- * Signs out, in every tab of this browser. The caller leaves the page in this tab: no listener is called here.
+ * Signs out, in every tab of this browser. The caller leaves the page in this tab, and nobody is asked about what is on
+ * it: no listener is called here.
  * Raises a Problem when the server can't be reached: the cookie would still sign in whoever uses this browser next.
  */
 export async function signOut(): Promise<void> {
   const answer = await post("auth/logout/", {});
   if (!answer.ok) throw await problem(answer);
-  access = null;
+  access = user = null;
   localStorage.setItem(SIGNED_OUT, String(Date.now()));
 }
 

@@ -19,9 +19,12 @@ export interface Question {
 
 /** Something that the server does not have yet. */
 interface Unsent {
+  /** Whether closing the window would leave it unsent. */
   isWaiting: () => boolean;
   /** Sends it. Resolves when that was tried; null for what signing out does not send. */
   send: (() => Promise<void>) | null;
+  /** Whether the server does not take it as it is. */
+  isRefused: () => boolean;
 }
 
 type Provider<Value> = () => Value;
@@ -36,8 +39,12 @@ export function useUnsaved(provide: Provider<Unsaved | null>): void {
 }
 
 /** Warns a user who closes the window before everything is sent. Signing out sends it first, or is held up by it. */
-export function useUnsent(isWaiting: Provider<boolean>, send: Unsent["send"] = null): void {
-  useProvider(unsentWork, () => ({ isWaiting, send }));
+export function useUnsent(
+  isWaiting: Provider<boolean>,
+  send: Unsent["send"] = null,
+  isRefused: Provider<boolean> = () => false,
+): void {
+  useProvider(unsentWork, () => ({ isWaiting, send, isRefused }));
 }
 
 export function unsaved(): Unsaved[] {
@@ -54,10 +61,18 @@ export function isHeldUp(): boolean {
   return waiting().some(({ send }) => send === null);
 }
 
-/** Tries to send what waits. Resolves to false if something is left: of a form, which says why, or as `isHeldUp` says. */
+/** Whether the server has refused something that is to be changed. */
+export function isRefused(): boolean {
+  return unsent().some((entry) => entry.isRefused());
+}
+
+/**
+ * Tries to send what waits. Resolves to false if something is left that needs the user: of a form, which says why, or
+ * as `isHeldUp` and `isRefused` say.
+ */
 export async function sendUnsent(): Promise<boolean> {
   await Promise.all(waiting().map(({ send }) => send?.()));
-  return unsaved().length === 0 && !isHeldUp();
+  return unsaved().length === 0 && !isHeldUp() && !isRefused();
 }
 
 /** Whether some work succeeds. For a form that shows the error itself. */
@@ -94,8 +109,12 @@ export function onQuestion(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
+function unsent(): Unsent[] {
+  return [...unsentWork].map((provide) => provide());
+}
+
 function waiting(): Unsent[] {
-  return [...unsentWork].map((provide) => provide()).filter(({ isWaiting }) => isWaiting());
+  return unsent().filter(({ isWaiting }) => isWaiting());
 }
 
 function ask(next: Question | null): void {

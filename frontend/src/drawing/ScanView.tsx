@@ -134,7 +134,11 @@ export function ScanView({ scan, drawing, state, regions, revealed, onCanvas, ch
       ? { title: texts.drawing.unfinished, saveLabel: "", save: null, drop: () => shapes.giveUp() }
       : null,
   );
-  useUnsent(() => state.loaded && state.saveState !== "saved", drawing.flush);
+  useUnsent(
+    () => state.loaded && state.saveState !== "saved",
+    drawing.flush,
+    () => drawing.snapshot().saveState === "refused",
+  );
   useEffect(() => {
     const release = (event: KeyboardEvent) => {
       if (event.key === " ") canvas?.setPanning(drawing.snapshot().tool === "hand");

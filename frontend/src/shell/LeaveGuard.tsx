@@ -2,6 +2,7 @@ import { Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { useEffect, useEffectEvent, useState, useSyncExternalStore } from "react";
 import { useBlocker } from "react-router";
 
+import { wasSignedIn } from "../api/session";
 import {
   isWindowNeeded,
   mayLeave,
@@ -34,7 +35,8 @@ export function LeaveGuard() {
   }, [state, location]);
   useEffect(() => {
     const warn = (event: BeforeUnloadEvent) => {
-      if (isWindowNeeded()) event.preventDefault();
+      // Who has signed out can do nothing here any more. What the server does not have is kept, for the next visit.
+      if (wasSignedIn() && isWindowNeeded()) event.preventDefault();
     };
     window.addEventListener("beforeunload", warn);
     return () => window.removeEventListener("beforeunload", warn);

@@ -1,9 +1,10 @@
 // @vitest-environment jsdom
 
-import { Notifications } from "@mantine/notifications";
+import { Notifications, notifications } from "@mantine/notifications";
 import { act } from "react";
 import { afterEach, describe, expect, it } from "vitest";
 
+import { signIn, signOut } from "../api/session";
 import type { Me } from "../api/types";
 import { useUnsaved, useUnsent } from "../common/unsaved";
 import { press, type Screen, settled, show } from "../testing/screen";
@@ -23,7 +24,10 @@ const ME = {
 
 let screen: Screen;
 
-afterEach(() => screen.close());
+afterEach(async () => {
+  notifications.clean();
+  await screen.close();
+});
 
 /** Opens the menu of the account beside a part of the page; gives the calls to the server. */
 async function openMenu(Part: () => null): Promise<Request[]> {
@@ -49,6 +53,23 @@ function HalfFilled() {
 
 function Uploading() {
   useUnsent(() => true);
+  return null;
+}
+
+function Refused() {
+  useUnsent(
+    () => true,
+    async () => undefined,
+    () => true,
+  );
+  return null;
+}
+
+function Kept() {
+  useUnsent(
+    () => true,
+    async () => undefined,
+  );
   return null;
 }
 
@@ -81,5 +102,25 @@ describe("signing out, while files are uploaded or wait for it", () => {
     await press(texts.shell.signOut);
     expect(document.body.textContent).toContain(texts.shell.filesLeft);
     expect(requests.map(({ path }) => path)).not.toContain("auth/logout/");
+  });
+});
+
+describe("signing out, with a shape that the server does not take", () => {
+  it("is refused with a reason, while there is still a session in which to change it", async () => {
+    const requests = await openMenu(Refused);
+    await press(texts.shell.signOut);
+    expect(document.body.textContent).toContain(texts.shell.workRefused);
+    expect(requests.map(({ path }) => path)).not.toContain("auth/logout/");
+  });
+});
+
+describe("closing the window, while something is kept in this browser", () => {
+  it("is asked about, but not after signing out: who stayed could do nothing any more", async () => {
+    const asks = () => !window.dispatchEvent(new Event("beforeunload", { cancelable: true }));
+    await openMenu(Kept);
+    await signIn("clara", "secret");
+    expect(asks()).toBe(true);
+    await signOut();
+    expect(asks()).toBe(false);
   });
 });

@@ -17,7 +17,7 @@ import { useSwitchBlindReading } from "../api/accounts";
 import { API_DOCUMENTATION } from "../api/address";
 import { signOut } from "../api/session";
 import type { Me } from "../api/types";
-import { isHeldUp, mayLeave, sendUnsent } from "../common/unsaved";
+import { isHeldUp, isRefused, mayLeave, sendUnsent } from "../common/unsaved";
 import { texts } from "../texts";
 import { AdministrationDialog } from "./AdministrationDialog";
 
@@ -44,7 +44,10 @@ export function UserMenu({ me }: { me: Me }) {
     setLeaving(true);
     try {
       // Without a session nothing can be sent.
-      if (!(await sendUnsent())) return;
+      if (!(await sendUnsent())) {
+        if (isRefused()) notifications.show({ message: texts.shell.workRefused });
+        return;
+      }
       await signOut();
       window.location.assign("/");
     } catch {

@@ -15,6 +15,8 @@ export const shell = {
     "You are still signed in, because the server can't be reached. Check the network and sign out again.",
   filesLeft:
     "You are still signed in: files under Upload are on their way, or wait for you. Finish or remove them, and sign out again.",
+  workRefused:
+    "You are still signed in: the server does not take a verdict or a shape as it is. Change or delete it, and sign out again.",
   accountOf: (name: string) => `Account of ${name}`,
   roles: { clinician: "Clinician", researcher: "Researcher", administrator: "Administrator" },
   adjudicator: "settles scans",
