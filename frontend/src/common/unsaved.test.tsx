@@ -37,6 +37,15 @@ describe("what the server does not have yet", () => {
     await screen.close();
   });
 
+  it("is sent, too, where nobody who closes the window is asked about it", async () => {
+    const send = vi.fn(async () => undefined);
+    const screen = await show(<Waiting waits={() => false} send={send} />);
+    expect(isWindowNeeded()).toBe(false);
+    expect(await sendUnsent()).toBe(true);
+    expect(send).toHaveBeenCalledOnce();
+    await screen.close();
+  });
+
   it("holds nothing up where it is kept in this browser, though it could not be sent", async () => {
     const screen = await show(<Waiting send={async () => undefined} />);
     expect(await sendUnsent()).toBe(true);

@@ -21,7 +21,7 @@ export interface Question {
 interface Unsent {
   /** Whether closing the window would leave it unsent. */
   isWaiting: () => boolean;
-  /** Sends it. Resolves when that was tried; null for what signing out does not send. */
+  /** Sends it if there is any. Resolves when that was tried; null for what signing out does not send. */
   send: (() => Promise<void>) | null;
   /** Whether the server does not take it as it is. */
   isRefused: () => boolean;
@@ -71,7 +71,7 @@ export function isRefused(): boolean {
  * as `isHeldUp` and `isRefused` say.
  */
 export async function sendUnsent(): Promise<boolean> {
-  await Promise.all(waiting().map(({ send }) => send?.()));
+  await Promise.all(unsent().map(({ send }) => send?.()));
   return unsaved().length === 0 && !isHeldUp() && !isRefused();
 }
 

@@ -76,7 +76,7 @@ export class Drawing {
 
   /** Loads what was drawn; again after a growing pause while the server can't be reached. */
   load(): void {
-    this.loading.now();
+    void this.loading.now();
   }
 
   /** Looks again for what others drew: more may be seen after a verdict. */
