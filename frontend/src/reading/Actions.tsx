@@ -51,7 +51,7 @@ export function Actions({ scan }: { scan: Scan }) {
     notifications.show({ message: volume ? texts.reading.volumeDeleted : texts.reading.deleted });
     void navigate(`/?${from}`);
   };
-  useKeys(reads ? { n: () => next.mutate(), "shift+n": back } : {});
+  useKeys(reads ? { n: next.open, "shift+n": back } : {});
   const { patient_ref: patient, volume } = scan;
   return (
     <Group

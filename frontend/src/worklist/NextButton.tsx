@@ -1,13 +1,13 @@
 import { Button } from "@mantine/core";
 import { IconArrowRight } from "@tabler/icons-react";
 
-import type { useNextUnread } from "./useNextUnread";
+import type { NextUnread } from "./useNextUnread";
 
 interface Props {
   size: "sm" | "compact-md";
   label: string;
   title: string;
-  next: ReturnType<typeof useNextUnread>;
+  next: NextUnread;
 }
 
 /** Opens the next scan that the reader has not read yet. */
@@ -18,7 +18,7 @@ export function NextButton({ size, label, title, next }: Props) {
       variant="default"
       title={title}
       loading={next.isPending}
-      onClick={() => next.mutate()}
+      onClick={next.open}
       rightSection={<IconArrowRight size={16} aria-hidden />}
     >
       {label}

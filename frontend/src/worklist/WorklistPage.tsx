@@ -54,7 +54,7 @@ export function WorklistPage() {
     });
   }, []);
   const next = useNextUnread(query);
-  useKeys(reads ? { n: () => next.mutate() } : {});
+  useKeys(reads ? { n: next.open } : {});
 
   return (
     <div className={classes.page}>

@@ -1,5 +1,6 @@
 import { notifications } from "@mantine/notifications";
 import { useMutation } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { useLocation, useNavigate } from "react-router";
 
 import { useBlindReading } from "../api/accounts";
@@ -27,12 +28,19 @@ interface Found {
   startsAgain: boolean;
 }
 
+export interface NextUnread {
+  /** Looks for it and opens it, unless that goes on already, or the user goes elsewhere meanwhile. */
+  open: () => void;
+  isPending: boolean;
+}
+
 /** Opens the next unread scan of the list, after the last one the first again, or says that none is left. */
-export function useNextUnread(query: string, id = "") {
+export function useNextUnread(query: string, id = ""): NextUnread {
   const navigate = useNavigate();
+  const { pathname } = useLocation();
   const trail = useTrail();
   const blind = useBlindReading();
-  return useMutation({
+  const { mutate, isPending, reset } = useMutation({
     mutationFn: async (): Promise<Found> => {
       const list = withoutRevealing(query, blind);
       const ahead = id === "" ? null : trail?.rest === undefined ? unreadScans(list, id) : trail.rest;
@@ -40,15 +48,21 @@ export function useNextUnread(query: string, id = "") {
       if (further) return { unread: further, startsAgain: false };
       return { unread: await firstUnreadExcept(unreadScans(list), id), startsAgain: id !== "" };
     },
-    onSuccess: ({ unread, startsAgain }) => {
-      if (!unread) return void notifications.show({ message: texts.worklist.noneLeft });
-      if (startsAgain) notifications.show({ message: texts.worklist.startsAgain });
-      const here: Step[] = id ? [{ id, ...(trail?.rest === undefined ? {} : { rest: trail.rest }) }] : [];
-      const next: Trail = { visited: [...(trail?.visited ?? []), ...here], rest: unread.rest };
-      void navigate(addressOf(unread.id, query), { state: next });
-    },
-    onError: (problem) => notifications.show({ color: "red", message: problem.message }),
   });
+  // What is found late takes nobody off the page, or the list, to which they have gone meanwhile.
+  useEffect(() => reset, [reset, pathname, query]);
+  const onSuccess = ({ unread, startsAgain }: Found) => {
+    if (!unread) return void notifications.show({ message: texts.worklist.noneLeft });
+    if (startsAgain) notifications.show({ message: texts.worklist.startsAgain });
+    const here: Step[] = id ? [{ id, ...(trail?.rest === undefined ? {} : { rest: trail.rest }) }] : [];
+    const next: Trail = { visited: [...(trail?.visited ?? []), ...here], rest: unread.rest };
+    void navigate(addressOf(unread.id, query), { state: next });
+  };
+  const onError = (problem: Error) => notifications.show({ color: "red", message: problem.message });
+  const open = () => {
+    if (!isPending) mutate(undefined, { onSuccess, onError });
+  };
+  return { open, isPending };
 }
 
 /** Goes back to the scan from which this one was opened, read or not, or says that there is none. */
