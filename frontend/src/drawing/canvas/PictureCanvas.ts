@@ -282,7 +282,8 @@ export class PictureCanvas {
     if (gesture.kind === "pinch") return this.pinch(event.pointerId, at);
     if (gesture.pointer !== event.pointerId) return;
     if (gesture.kind === "user") {
-      const all = event.getCoalescedEvents();
+      // Over plain HTTP from another machine, browsers don't have it, whatever their types say.
+      const all = event.getCoalescedEvents?.() ?? [];
       return this.user?.move((all.length > 0 ? all : [event]).map((each) => this.pointed(each)));
     }
     const [dx, dy] = [at.x - gesture.x, at.y - gesture.y];
