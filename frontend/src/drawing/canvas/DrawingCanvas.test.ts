@@ -55,10 +55,15 @@ afterEach(() => {
   drawing.stop();
 });
 
-/** What happens to the mouse at a place on the scan. */
-function happens(type: string, [x, y]: Place): void {
+/** What happens to a finger, or to the mouse, at a place on the scan. */
+function happens(type: string, [x, y]: Place, finger?: number): void {
   container.dispatchEvent(
-    new PointerEvent(type, { clientX: x + MARGIN, clientY: y + MARGIN, pointerType: "mouse" }),
+    new PointerEvent(type, {
+      clientX: x + MARGIN,
+      clientY: y + MARGIN,
+      pointerId: finger ?? 9,
+      pointerType: finger === undefined ? "mouse" : "touch",
+    }),
   );
 }
 
@@ -67,6 +72,15 @@ function drag(tool: Tool, from: Place, ...to: Place[]): void {
   happens("pointerdown", from);
   for (const place of to) happens("pointermove", place);
   happens("pointerup", to.at(-1) ?? from);
+}
+
+/** Two fingers, one after the other, that move apart. */
+function pinch(first: Place, second: Place): void {
+  happens("pointerdown", first, 1);
+  happens("pointerdown", second, 2);
+  happens("pointermove", [second[0] + 50, second[1]], 2);
+  happens("pointerup", first, 1);
+  happens("pointerup", [second[0] + 50, second[1]], 2);
 }
 
 const drawn = () => drawing.snapshot().shapes.map(({ geometry }) => geometry);
@@ -85,5 +99,59 @@ describe("a pointer that is dragged", () => {
       { kind: "box", x: 30, y: 20, width: 100, height: 50 },
       { kind: "freehand", points: [200, 20, 250, 60, 300, 20], closed: false },
     ]);
+  });
+});
+
+describe("a point", () => {
+  it("is set by a click, and where a finger that slips is lifted", () => {
+    drag("point", [30, 40]);
+    drawing.setTool("point");
+    happens("pointerdown", [80, 90], 1);
+    happens("pointermove", [100, 95], 1);
+    happens("pointerup", [100, 95], 1);
+
+    expect(drawn()).toEqual([
+      { kind: "point", x: 30, y: 40 },
+      { kind: "point", x: 100, y: 95 },
+    ]);
+  });
+});
+
+describe("two fingers", () => {
+  it.each(["box", "ellipse", "polygon", "freehand", "point", "caliper"] as const)(
+    "zoom, and draw no %s",
+    (tool) => {
+      drawing.setTool(tool);
+
+      pinch([100, 100], [150, 100]);
+
+      expect(canvas.viewport.zoom()).toBeCloseTo(2);
+      expect(drawn()).toEqual([]);
+    },
+  );
+
+  it("leave a polygon as far as it is, though the first one touches a corner that would close it", () => {
+    drawing.setTool("polygon");
+    for (const corner of [
+      [100, 50],
+      [200, 50],
+      [200, 150],
+    ] satisfies Place[]) {
+      happens("pointerdown", corner, 1);
+      happens("pointerup", corner, 1);
+    }
+
+    pinch([205, 155], [300, 155]);
+    expect(drawn()).toEqual([]);
+    canvas.viewport.fit();
+    for (const corner of [
+      [100, 150],
+      [100, 50],
+    ] satisfies Place[]) {
+      happens("pointerdown", corner, 1);
+      happens("pointerup", corner, 1);
+    }
+
+    expect(drawn()).toEqual([{ kind: "polygon", points: [100, 50, 200, 50, 200, 150, 100, 150] }]);
   });
 });

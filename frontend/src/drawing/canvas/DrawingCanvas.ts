@@ -32,6 +32,8 @@ export class DrawingCanvas implements PointerUser {
   private shownSelected: string | null = null;
   private drawn: Drawn | null = null;
   private downAt: Pointed | null = null;
+  /** Whether the pointer is down on a corner that closes the polygon. */
+  private closes = false;
   private edit: Edit | null = null;
   private vertex: number | null = null;
   private cursor: { x: number; y: number } | null = null;
@@ -80,10 +82,10 @@ export class DrawingCanvas implements PointerUser {
     if (tool === "select") return this.grab(at);
     if (this.isRefused()) return true;
     const [x, y] = this.onScan(at);
-    if (this.drawnBy === "corners") this.setVertex(x, y, REACH_PX[at.pointer] / this.zoom);
-    else if (this.drawn) this.drawn = follow(this.drawn, x, y);
-    else this.drawn = start(tool, x, y);
-    if (KINDS[tool].drawnBy === "click") this.finish();
+    this.closes = this.isClosedAt(x, y, REACH_PX[at.pointer] / this.zoom);
+    if (!this.drawn) this.drawn = start(tool, x, y);
+    else if (this.drawnBy === "corners" && !this.closes) this.drawn = addVertex(this.drawn, x, y);
+    else this.drawn = follow(this.drawn, x, y);
     this.showInHand();
     return true;
   }
@@ -112,16 +114,16 @@ export class DrawingCanvas implements PointerUser {
       return;
     }
     const { drawn } = this;
-    if (!drawn || this.drawnBy === "corners") return;
+    if (!drawn || (this.drawnBy === "corners" && !this.closes)) return;
     // One click sets the first corner, another the second: nobody has to hold a button down.
-    if (!this.isMoved(at) && this.drawnBy !== "line" && finished(drawn) === null) return;
+    if (!this.isMoved(at) && this.drawnBy === "drag" && finished(drawn) === null) return;
     this.finish();
   }
 
   cancel(): void {
     this.edit = null;
-    if (this.drawn && this.drawnBy === "corners") this.drawn = dropVertex(this.drawn);
-    else this.drawn = null;
+    if (!this.drawn || this.drawnBy !== "corners") this.drawn = null;
+    else if (!this.closes) this.drawn = dropVertex(this.drawn);
     this.showInHand();
   }
 
@@ -183,8 +185,11 @@ export class DrawingCanvas implements PointerUser {
       this.announce(texts.drawing.cornerAt(x, y));
       if (KINDS[tool].drawnBy === "click") this.finish();
     } else if (this.drawnBy === "corners") {
-      this.setVertex(x, y, 0.5);
-      if (this.drawn) this.announce(texts.drawing.cornerAt(x, y));
+      if (this.isClosedAt(x, y, 0.5)) this.finish();
+      else {
+        this.drawn = addVertex(this.drawn, x, y);
+        this.announce(texts.drawing.cornerAt(x, y));
+      }
     } else {
       this.drawn = follow(this.drawn, x, y);
       this.finish();
@@ -296,13 +301,12 @@ export class DrawingCanvas implements PointerUser {
     return true;
   }
 
-  /** A vertex on the first or the last one closes the polygon. */
-  private setVertex(x: number, y: number, reach: number): void {
-    if (!this.drawn) return;
+  /** Whether a vertex there closes the polygon that is drawn: it is on the first or the last one. */
+  private isClosedAt(x: number, y: number, reach: number): boolean {
+    if (!this.drawn || this.drawnBy !== "corners") return false;
     const { points } = this.drawn;
     const near = (at: number) => Math.hypot(points.at(at)! - x, points.at(at + 1)! - y) <= reach;
-    if (points.length >= 6 && (near(0) || near(-2))) this.finish();
-    else this.drawn = addVertex(this.drawn, x, y);
+    return points.length >= 6 && (near(0) || near(-2));
   }
 
   /** Puts what was drawn among the shapes; nothing when it would be nothing. */
