@@ -11,7 +11,6 @@ import { ProblemAlert } from "../common/ProblemAlert";
 import { ScanIdentity } from "../common/ScanIdentity";
 import { Waiting } from "../common/Waiting";
 import { ScanView } from "../drawing/ScanView";
-import type { Shape } from "../drawing/shapes";
 import { useDrawing } from "../drawing/useDrawing";
 import { texts } from "../texts";
 import { EnFace } from "../volume/EnFace";
@@ -32,6 +31,7 @@ import classes from "./ReadingPage.module.css";
 import { Recommendation } from "./Recommendation";
 import { Section } from "./Section";
 import { Shapes } from "./Shapes";
+import { useCopying } from "./useCopying";
 import { VerdictForm } from "./VerdictForm";
 
 /** The address's parameter of the B-scan that is shown, from 1 on. */
@@ -110,19 +110,7 @@ function VolumePage({ volume, scans, lead, start, reading, me }: Props) {
   useEffect(() => {
     unfinished.current = () => drawing.pen?.isDrawing ?? false;
   }, [drawing]);
-  const copied = useRef<{ index: number; shapes: readonly Shape[] } | null>(null);
-  const { loaded, shapes, selected } = state;
-  useEffect(() => {
-    if (copied.current?.index !== shown || !loaded) return;
-    for (const { geometry, label } of copied.current.shapes) drawing.add(geometry, label);
-    copied.current = null;
-  }, [shown, loaded, drawing]);
-  const copyOn = () => {
-    const taken = selected === null ? shapes : shapes.filter(({ key }) => key === selected);
-    if (!mayDraw || taken.length === 0 || shown === stack.count - 1) return;
-    copied.current = { index: shown + 1, shapes: taken };
-    stack.goTo(shown + 1);
-  };
+  const copyOn = useCopying(stack, shown, drawing, state);
   useKeys({
     pageup: () => stack.step(-1),
     pagedown: () => stack.step(1),
