@@ -23,7 +23,7 @@ export default function DashboardPage() {
   const days = search.get("days") ?? "30";
   const modalities = useModalities();
   const modality = search.get("modality") ?? "";
-  const { data, error, refetch } = useDashboard(days, modality);
+  const { data, error, refetch, isPlaceholderData } = useDashboard(days, modality);
   const set = (name: "days" | "modality", value: string) =>
     setSearch(
       (before) => {
@@ -64,7 +64,12 @@ export default function DashboardPage() {
       </Group>
       {error && <ProblemAlert error={error} onRetry={() => void refetch()} />}
       {!data && !error && <Waiting text={texts.common.loading} />}
-      {data && <Panels data={data} />}
+      {data && (
+        // While others are on their way, the counts before stay where they are, and fade.
+        <Stack className={classes.panels} aria-busy={isPlaceholderData}>
+          <Panels data={data} />
+        </Stack>
+      )}
     </Stack>
   );
 }

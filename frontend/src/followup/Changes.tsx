@@ -116,7 +116,9 @@ function Drawings({ left, right }: Pick<Props, "left" | "right">) {
   const after = useDrawn(right.id);
   const error = before.error ?? after.error;
   if (error) return <ProblemAlert error={error} />;
-  if (!before.data || !after.data) return <Text size="sm">{texts.common.loading}</Text>;
+  // What was drawn on the scan before is no placeholder here: its sizes would pass for those of the one that is chosen.
+  if (!before.data || !after.data || before.isPlaceholderData || after.isPlaceholderData)
+    return <Text size="sm">{texts.common.loading}</Text>;
   if (!before.data.measured || !after.data.measured) return <Text size="sm">{texts.drawing.tooMuch}</Text>;
   const changes = drawnChanges(before.data, after.data, left.volume !== null && right.volume !== null);
   if (changes.length === 0) return <Text size="sm">{texts.followUp.nothingDrawn}</Text>;
