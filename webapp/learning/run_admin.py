@@ -110,11 +110,11 @@ class LearningRunAdmin(DisclosingAdmin[LearningRun]):
         return HttpResponseRedirect(reverse("admin:learning_learningrun_change", args=[run.pk]))
 
     def stop(self, request: HttpRequest) -> HttpResponse:
-        """Stop the open run."""
+        """Stop the open run, if it is the one that the button named."""
         user = _may_manage(request)
         _check(user, runs.open_run())
         try:
-            run = runs.stop(user)
+            run = runs.stop(user, request.POST.get("run", ""))
         except runs.RunRefused as error:
             self.message_user(request, str(error), messages.ERROR)
             return _to_the_list()

@@ -93,11 +93,17 @@ def resume(by: User | None = None) -> LearningRun:
     return _begun(run, Action.LEARNING_RESUME)
 
 
-def stop(by: User | None = None) -> LearningRun:
-    """Stop the open run, with a record; what it has done is kept. Raises RunRefused when none is open."""
+def stop(by: User | None = None, name: str = "") -> LearningRun:
+    """Stop the open run, with a record; what it has done is kept.
+
+    With a `name` it is stopped only if it is the one of that name: by the time that somebody asks, another one may be
+    open. Raises RunRefused when none is open, or another one.
+    """
     run = open_run()
     if run is None:
         raise RunRefused("No learning run is open: there is nothing to stop.")
+    if name and run.name != name:
+        raise RunRefused(f"The learning run {name} is not open, but {run.name} is. Nothing was stopped.")
     at_work = run.state in (RunState.RUNNING, RunState.STOPPING) and not run.is_silent
 
     def write() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -45,6 +46,20 @@ def test_a_run_is_started_and_stopped_by_buttons(browser: Client, administrator:
     assert f"The learning run {run.name} is stopped." in stopped and 'http-equiv="refresh"' not in stopped
     resumed = browser.post(f"{LIST}resume/", follow=True).content.decode()
     assert "Waiting for the trainer" in resumed
+
+
+def test_the_button_stops_the_run_that_it_names_and_no_other(browser: Client, administrator: User) -> None:
+    ended = runs.ask()
+    (form,) = re.findall(r"<form[^>]*/stop/.*?</form>", text(browser, LIST), re.DOTALL)
+    shown = dict(re.findall(r'name="(run)" value="([^"]*)"', form))
+    runs.stop()
+    other = runs.ask()
+
+    said = browser.post(f"{LIST}stop/", shown, follow=True).content.decode()
+
+    assert f"The learning run {ended.name} is not open, but {other.name} is. Nothing was stopped." in said
+    other.refresh_from_db()
+    assert other.is_open
 
 
 @pytest.mark.parametrize("action", ["start", "stop", "resume"])
