@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 
 import { QueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import { describe, expect, it, vi } from "vitest";
 
 import { called } from "../testing/hooks";
@@ -76,5 +77,36 @@ describe("what follows from a scan that has changed is loaded again", () => {
     await page.current.heatMap.mutateAsync("DME");
 
     await vi.waitFor(() => expect(page.current.covered).toBe(0.1));
+  });
+
+  it("is what belongs to the scan whose heat map was asked for, whichever is looked at by then", async () => {
+    let covered = 0.8;
+    let draw = (): void => undefined;
+    const requests = serve(({ method, path }) => {
+      if (path.startsWith("auth/")) return answer({ access: token("u1") });
+      if (method !== "POST") return answer({ heatmap: [{ reader: "clara", covered, dice: 0.5 }] });
+      covered = 0.1;
+      return new Promise((resolve) => (draw = () => resolve(answer({ id: "b1", volume: null }))));
+    });
+    const queries = new QueryClient();
+    const page = await called(queries, () => {
+      const [id, lookAt] = useState("b1");
+      return {
+        lookAt,
+        covered: useReading("b1").data?.heatmap[0]?.covered,
+        heatMap: useHeatMapOf({ id, model: null }),
+      };
+    });
+    await vi.waitFor(() => expect(page.current.covered).toBe(0.8));
+
+    page.current.heatMap.mutate("DME");
+    await vi.waitFor(() => expect(requests.at(-1)?.method).toBe("POST"));
+    page.current.lookAt("b2");
+    await vi.waitFor(() => expect(page.current.heatMap.isPending).toBe(false));
+    draw();
+
+    await vi.waitFor(() => expect(page.current.covered).toBe(0.1));
+    expect(queries.getQueryData(["scan", "b1"])).toEqual({ id: "b1", volume: null });
+    expect(queries.getQueryData(["scan", "b2"])).toBeUndefined();
   });
 });

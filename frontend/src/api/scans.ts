@@ -128,6 +128,8 @@ export function useDelete({ id, volume }: Pick<Scan, "id" | "volume">) {
 export function useHeatMapOf({ id, model }: Pick<Scan, "id" | "model">) {
   const queries = useQueryClient();
   return useMutation({
+    // By its key, a request that is under way stays one for its scan when somebody leafs on to another.
+    mutationKey: ["heat map", id],
     mutationFn: (label: string) =>
       json<Scan>(`${pathOf(id)}predictions/`, {
         method: "POST",

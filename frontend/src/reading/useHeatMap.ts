@@ -12,13 +12,13 @@ export interface HeatMapRequest {
 
 /** Asks for the heat map of another label of a scan; one at a time, whichever list of labels it comes from. */
 export function useHeatMap(scan: Scan): HeatMapRequest {
-  const { mutate, isPending, variables } = useHeatMapOf(scan);
+  const { mutateAsync, isPending, variables } = useHeatMapOf(scan);
   return {
     pending: isPending ? variables : undefined,
     ask: (label) =>
-      mutate(label, {
-        onError: ({ message }) =>
-          notifications.show({ color: "red", title: texts.reading.heatFailed(label), message }),
-      }),
+      // Callbacks of a single call are not called once another scan is looked at.
+      void mutateAsync(label).catch(({ message }: Error) =>
+        notifications.show({ color: "red", title: texts.reading.heatFailed(label), message }),
+      ),
   };
 }
