@@ -7,11 +7,14 @@ Python process costs some tenths of a second. A decoder that crashes ends nothin
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from time import process_time
@@ -21,6 +24,9 @@ import numpy as np
 
 from imaging.errors import Busy, ImageError, ImageTooComplex
 from imaging.pixels import Rgb, grey_of, grey_to_rgb
+from imaging.refusing import FULL_DISK
+
+log = logging.getLogger(__name__)
 
 PROCESSOR_S = 2
 """Processor time of one file. Forty megapixels of JPEG 2000 take more, but no B-scan has so many."""
@@ -32,6 +38,7 @@ PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from imaging import isolated; isolated.main(int(sys.argv[2]), sys.argv[3])"
 )
+BUSY = "The server is too busy to decode this file now. Try again in a minute."
 FOLDER = Path(__file__).resolve().parents[1]
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
@@ -42,9 +49,10 @@ def decode_isolated(content: bytes, declared_type: str | None, memory_bytes: int
     """Decode a file as `decoding.decode` does, to uint8 RGB (height, width, 3), in at most `memory_bytes` of memory.
 
     `memory_bytes` includes `OWN_BYTES`. Raises ImageError as `decode` does, ImageTooComplex when decoding takes too
-    much time or memory, and Busy when a busy machine does not finish in time.
+    much time or memory, Busy when a busy machine does not finish in time or can't start a process, and OSError when the
+    disk is full.
     """
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as made:
+    with busy_without_a_process(BUSY), tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as made:
         given.write(content)
         given.seek(0)
         try:
@@ -59,7 +67,7 @@ def decode_isolated(content: bytes, declared_type: str | None, memory_bytes: int
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise Busy("The server is too busy to decode this file now. Try again in a minute.") from error
+            raise Busy(BUSY) from error
         made.seek(0)
         first = made.readline()
         if ran.returncode or not first:
@@ -70,6 +78,21 @@ def decode_isolated(content: bytes, declared_type: str | None, memory_bytes: int
         if "code" in facts:
             raise ERRORS[facts["code"]](facts["message"])
         return _pixels(made, facts["shape"], facts["grey"])
+
+
+@contextmanager
+def busy_without_a_process(sentence: str) -> Iterator[None]:
+    """Turn an OSError of starting a process into Busy with that sentence: it says nothing of the file.
+
+    That of a full disk is raised as it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL_DISK:
+            raise
+        log.error("A process that decodes a file can't be started: %s", error.strerror)
+        raise Busy(sentence) from error
 
 
 def _pixels(made: IO[bytes], shape: list[int], is_grey: bool) -> Rgb:

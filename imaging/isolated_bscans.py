@@ -47,6 +47,7 @@ PROGRAM = (
 MILLISECONDS = 1000
 LENGTH = struct.Struct("<I")
 PICTURE, DEEP, ENFACE = "picture", "deep", "enface"
+BUSY = "The server is too busy to decode this volume now. Try again in a minute."
 TOO_COMPLEX = "Decoding the B-scan takes too much time or memory. Store the volume uncompressed."
 
 
@@ -99,16 +100,14 @@ class IsolatedBscans:
                 self._end()
                 self._process = None
                 if isinstance(error, TimeoutError):
-                    raise Busy(
-                        "The server is too busy to decode this volume now. Try again in a minute."
-                    ) from error
+                    raise Busy(BUSY) from error
                 raise ImageTooComplex(TOO_COMPLEX) from error
 
     def _started(self) -> subprocess.Popen[bytes]:
         if not self._starts_left:
             raise ImageTooComplex(TOO_COMPLEX)
         self._starts_left -= 1
-        with tempfile.TemporaryFile() as given:
+        with isolated.busy_without_a_process(BUSY), tempfile.TemporaryFile() as given:
             given.write(self._content)
             given.flush()
             # The program is our own, and the file is given by its descriptor.

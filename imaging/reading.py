@@ -37,7 +37,8 @@ class Examined:
     def decode(self) -> Picture:
         """Decode the picture; to be called once.
 
-        Raises ImageError as `decoding.decode` does, and Busy when a process of its own does not finish in time.
+        Raises ImageError as `decoding.decode` does, Busy when a process of its own does not finish in time or can't be
+        started, and OSError when the disk is full.
         """
         if not self.is_isolated:
             return self.decode_here()

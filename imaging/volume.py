@@ -88,7 +88,8 @@ class ExaminedVolume:
         """A B-scan as `decoding.decode` would give it, all of a volume by one window.
 
         Raises TruncatedImage for a gap, ImageError for one that is damaged (others may be whole), ImageTooComplex when it
-        takes too much time or memory, Busy when a process of its own was not done in time; IndexError.
+        takes too much time or memory, Busy when a process of its own was not done in time or can't be started, OSError
+        when the disk is full; IndexError.
         """
         return Picture(self._decoded(index, self._bscans.picture), self.media_type)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless
 
 from imaging import isolated, isolated_bscans
-from imaging.decoding import examine_volume, is_volume
+from imaging.decoding import decode, examine_volume, is_volume
 from imaging.errors import Busy, ImageError, ImageTooComplex, TruncatedImage
 from imaging.isolated_bscans import IsolatedBscans
 from tests.bombs import ITEM, ITEM_END, SEQUENCE_END
@@ -151,6 +153,49 @@ def test_a_process_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPa
         bscans_apart.picture(1)
     assert not is_running(pid)
     bscans_apart.close()
+
+
+def test_a_bscan_that_is_not_decoded_in_time_is_not_said_to_be_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with examine_volume(COMPRESSED) as volume:
+        volume.bscan(0)
+        assert isinstance(volume._bscans, IsolatedBscans)
+        os.kill(processes_of(volume._bscans)[0], signal.SIGSTOP)
+        monkeypatch.setattr(isolated, "DEADLINE_S", 0.05)
+        with pytest.raises(Busy):
+            volume.bscan(1)
+
+
+ONE_FRAME = encoded(GREY[0], "WEBP")
+DECODES: dict[str, Callable[[], object]] = {
+    "picture": lambda: decode(ONE_FRAME),
+    "B-scan": lambda: examine_volume(COMPRESSED).bscan(0),
+    "values": lambda: examine_volume(COMPRESSED).deep(0),
+}
+
+
+@pytest.mark.parametrize("kind", DECODES)
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE], ids=errno.errorcode.get)
+def test_a_machine_that_can_start_no_process_is_busy(
+    kind: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(subprocess, "Popen", fail)
+    with pytest.raises(Busy):
+        DECODES[kind]()
+
+
+@pytest.mark.parametrize("kind", DECODES)
+def test_a_full_disk_is_not_said_to_be_damage(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(OSError, match="No space left"):
+        DECODES[kind]()
 
 
 def test_no_secret_is_handed_to_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,10 @@ from tests.images import encoded
 from tests.volume_files import Values, bscans, compressed, localizer, tomography
 from tests.webapp.conftest import Clients
 from tests.webapp.receiver.conftest import CLINIC, DEVICE, associated, read_all, send, series
+from tests.webapp.volumes.conftest import busy_at
 from webapp.accounts.models import User
 from webapp.audit.models import Action, WaitingRecord
+from webapp.core import clock
 from webapp.receiver import filing, reading
 from webapp.receiver.listening import Receiver
 from webapp.receiver.models import Arrival, Instance, Sender, State
@@ -85,6 +87,22 @@ def test_what_decoding_takes_most_of_the_room_for_is_read_beside_its_own_file(
     read_all()
 
     assert (Arrival.objects.get().state, Scan.objects.count()) == (State.READ, frames)
+
+
+def test_what_came_while_the_machine_was_busy_is_read_whole_later(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(receiver, in_jpeg_2000(tomography(bscans(3)), bscans(3)))
+    with monkeypatch.context() as moment:
+        busy_at(moment, 2)
+        read_all()
+    assert (Arrival.objects.get().state, Scan.objects.count()) == (State.WAITING, 0)
+
+    Arrival.objects.update(claimed_until=clock.now())  # the pause ends
+    read_all()
+
+    assert (Arrival.objects.get().state, Scan.objects.count()) == (State.READ, 3)
+    assert Volume.objects.get().gaps == {}
 
 
 def test_photographs_beside_a_volume_leave_it_the_room_to_be_decoded(

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from rest_framework.response import Response
 
+from imaging.errors import Busy
+from imaging.isolated_bscans import IsolatedBscans
+from imaging.pixels import Rgb
 from tests.volumes import tiff_volume
 from tests.webapp.conftest import LABELS, RECOMMENDATION, SQUARE
 from webapp.accounts.models import User
@@ -55,6 +58,18 @@ def stored(away: None, upload: Upload) -> Callable[..., list[Scan]]:
         return list(Scan.objects.filter(volume=given["volume"]["id"]).order_by("place"))
 
     return make
+
+
+def busy_at(moment: pytest.MonkeyPatch, place: int) -> None:
+    """The machine is too busy to decode the B-scan at that place, of volumes that are decoded in a process of their own."""
+    decode = IsolatedBscans.picture
+
+    def picture(bscans: IsolatedBscans, index: int) -> Rgb:
+        if index == place:
+            raise Busy("The server is too busy to decode this volume now. Try again in a minute.")
+        return decode(bscans, index)
+
+    moment.setattr(IsolatedBscans, "picture", picture)
 
 
 def volume_of(scans: list[Scan]) -> Volume:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -26,6 +29,7 @@ from tests.volumes import tiff_of, tiff_volume
 from tests.waiting import wait_for
 from tests.webapp.conftest import Clients
 from tests.webapp.report_text import report_text
+from tests.webapp.volumes.conftest import busy_at
 from training.simulator.enface import ENFACE_UM
 from training.simulator.volume_writing import as_zip
 from training.simulator.volumes import simulate_volume
@@ -38,6 +42,12 @@ from webapp.volumes.models import Volume
 
 Upload = Callable[..., Response]
 PATH = "/api/v1/volumes/"
+
+
+def jpeg_2000(count: int = 3) -> bytes:
+    """A volume that is decoded in a process of its own."""
+    streams = [encoded(image, "JPEG2000", no_jp2=True) for image in bscans(count)]
+    return written(compressed(tomography(bscans(count)), JPEG2000Lossless, streams))
 
 
 def as_files(contents: dict[str, bytes]) -> list[SimpleUploadedFile]:
@@ -194,13 +204,43 @@ def test_a_volume_that_lost_a_picture_gets_it_back(
 def test_a_volume_that_takes_all_the_room_is_decoded_beside_its_own_file(
     small_room: None, away: None, clinician: User, api: Clients, path: str
 ) -> None:
-    streams = [encoded(image, "JPEG2000", no_jp2=True) for image in bscans(3)]
-    content = written(compressed(tomography(bscans(3)), JPEG2000Lossless, streams))
-
-    answer = api(clinician).post(path, {"image": as_files({"a.dcm": content})}, format="multipart")
+    answer = api(clinician).post(path, {"image": as_files({"a.dcm": jpeg_2000()})}, format="multipart")
 
     assert answer.status_code == 202, answer.content
     assert Scan.objects.count() == 3
+
+
+@pytest.mark.parametrize("path", ["/api/v1/scans/", PATH])
+def test_a_machine_that_is_busy_for_a_moment_stores_nothing_of_a_volume(
+    away: None, clinician: User, api: Clients, settings: Any, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def sent() -> Response:
+        found = api(clinician).post(path, {"image": as_files({"a.dcm": jpeg_2000()})}, format="multipart")
+        assert isinstance(found, Response)
+        return found
+
+    with monkeypatch.context() as moment:
+        busy_at(moment, 2)
+        refused = sent()
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "busy")
+    assert refused["Retry-After"]
+    assert not Scan.objects.exists()
+    assert not [file for file in Path(settings.MEDIA_ROOT).rglob("*") if file.is_file()]
+
+    assert sent().status_code == 202
+    assert (Scan.objects.count(), Volume.objects.get().gaps) == (3, {})
+
+
+def test_a_disk_without_room_for_a_process_to_decode_in_is_told(
+    away: None, clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    answer = upload(clinician, jpeg_2000())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (507, "storage_full")
+    assert not Scan.objects.exists()
 
 
 def test_files_are_one_volume_in_the_order_of_their_names(away: None, clinician: User, api: Clients) -> None:
