@@ -10,7 +10,7 @@ class PacsConfig(AppConfig):
     verbose_name = "Results sent"
 
     def ready(self) -> None:
-        """Send what answers and verdicts bring, and register the metrics of that queue."""
+        """Send what answers, verdicts and corrections bring, and register the metrics of that queue."""
         from webapp.pacs import gauges  # noqa: F401
         from webapp.pacs.queue import on_outcome
         from webapp.scans.outcomes import listen

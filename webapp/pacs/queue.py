@@ -38,7 +38,11 @@ LONGEST_REASON = 300
 
 
 def on_outcome(outcome: Outcome, keys: Sequence[ObjectId]) -> None:
-    """Put into the queue what an answer or a verdict makes of scans. For the transaction that stores it."""
+    """Put into the queue what an answer, a verdict or a correction makes of scans. For the transaction that stores it.
+
+    A correction has sent again what was asked for before, and nothing for the first time.
+    """
+    ask = _ask_again if outcome is Outcome.CORRECTED else _ask
     destinations = Destination.objects.filter(enabled=True)
     if outcome is Outcome.ANSWERED:
         destinations = destinations.filter(when=When.ANSWERED)
@@ -60,23 +64,28 @@ def on_outcome(outcome: Outcome, keys: Sequence[ObjectId]) -> None:
             if destination.clinic in ("", clinic):
                 for what in destination.kinds:
                     if is_dicom or what == FHIR:
-                        _ask(destination, key, what, together)
+                        ask(destination, key, what, together)
 
 
 def _ask(destination: Destination, scan: ObjectId, what: str, together: Sequence[ObjectId]) -> None:
-    """Have a result of a scan sent, or sent again if it has changed.
+    """Have a result of a scan sent, or sent again if it has changed; `together` are all scans that it is of."""
+    if not _ask_again(destination, scan, what, together):
+        Sending.objects.create(destination=destination, scan_id=scan, what=what, **_anew())
+
+
+def _ask_again(destination: Destination, scan: ObjectId, what: str, together: Sequence[ObjectId]) -> bool:
+    """Have a result that was asked for before sent again if it has changed; returns whether there is one.
 
     `together` are all scans that it is of. When more of a volume comes, another B-scan is in its middle: what was sent of
     those before is replaced, and not left beside the new one.
     """
-    values = _anew()
     known = Sending.objects.filter(destination=destination, scan__in=list(together), what=what)
     keys = dict(known.order_by("asked").values_list("scan_id", "pk"))
     if not keys:
-        Sending.objects.create(destination=destination, scan_id=scan, what=what, **values)
-        return
+        return False
     of_scan = keys.get(scan, list(keys.values())[-1])
-    Sending.objects.filter(pk=of_scan).update(scan=scan, version=F("version") + 1, **values)
+    Sending.objects.filter(pk=of_scan).update(scan=scan, version=F("version") + 1, **_anew())
+    return True
 
 
 def _anew() -> dict[str, Any]:

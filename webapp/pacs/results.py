@@ -84,21 +84,16 @@ class Subject:
 
     def result(self, *content: object) -> Result:
         """The identity of an object with this content."""
-        digest = hashlib.sha256(repr(content).encode()).hexdigest()
+        profile = modalities.of_scan(self.lead.modality)
+        eye = (self.lead.eye or "") if profile.eye else ""
+        modality, region = coded_modality(profile, self.origin.modality), coded_region(profile)
+        # Beside its content an object says of what it is: what is corrected of that makes it another one, too.
+        said = (content, eye, modality, region, self.origin)
+        digest = hashlib.sha256(repr(said).encode()).hexdigest()
         about = f"volume {self.lead.volume_id}" if self.is_volume else f"scan {self.lead.pk}"
         # Hidden behind the key: ids say when a scan was made.
         identity = salted_hmac("webapp.pacs.results", about, algorithm="sha256").hexdigest()
-        profile = modalities.of_scan(self.lead.modality)
-        return Result(
-            self.origin,
-            identity,
-            digest,
-            self.made,
-            installed_version(),
-            (self.lead.eye or "") if profile.eye else "",
-            coded_modality(profile, self.origin.modality),
-            coded_region(profile),
-        )
+        return Result(self.origin, identity, digest, self.made, installed_version(), eye, modality, region)
 
 
 def make(what: str, scan: Scan, user: User, *, whole: bool, replaces: Sequence[Predecessor] = ()) -> Written:

@@ -10,6 +10,7 @@ from webapp.audit.models import Action, Record, WaitingRecord
 from webapp.audit.recording import Change, record_each
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans.models import Scan
+from webapp.scans.outcomes import Outcome, tell
 
 
 def correct(scan: Scan, user: User, values: Mapping[str, Any]) -> Scan:
@@ -27,6 +28,7 @@ def correct(scan: Scan, user: User, values: Mapping[str, Any]) -> Scan:
             raise Scan.DoesNotExist
         changes = [Change(key, before[key], after[key]) for key in after]
         record_each(Action.SCAN_CHANGE, user, "scan", changes)
+        tell(Outcome.CORRECTED, [scan.pk])
         return after[scan.pk]
 
     return all_or_nothing(write)

@@ -1,6 +1,6 @@
-"""What apps above this one do when a scan was answered or read; each registers its listener here.
+"""What apps above this one do when a scan was answered, read or corrected; each registers its listener here.
 
-Listeners are called inside the transaction that stores the answer or the verdict: what they write exists if that does.
+Listeners are called inside the transaction that stores the answer, verdict or correction: what they write exists if that does.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ class Outcome(Enum):
     """The model has answered it, for the first time or anew; of a volume all its B-scans, once nothing of it waits."""
     READ = "read"
     """A reader has given a verdict on it, or an adjudicator has settled it."""
+    CORRECTED = "corrected"
+    """Somebody has corrected what is said of it, such as its eye or patient; of a volume of all its B-scans."""
 
 
 Listener = Callable[[Outcome, Sequence[ObjectId]], None]

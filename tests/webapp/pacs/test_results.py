@@ -142,6 +142,36 @@ def test_the_same_is_the_same_instance(clinician: User, dicom_scan: OnePicture, 
     assert taken(api, clinician, f"scans/{scan.pk}/dicom/sr/").SOPInstanceUID != first.SOPInstanceUID
 
 
+def sides(data: Any) -> set[str]:
+    """The sides that an object says its source to be of."""
+    found: set[str] = set()
+    named = {"R": "Right", "L": "Left"}
+
+    def look(dataset: Any, element: Any) -> None:
+        if element.keyword in ("CodeMeaning", "FrameLaterality"):
+            found.add(named.get(str(element.value), str(element.value)))
+
+    data.walk(look)
+    return found & set(named.values())
+
+
+@pytest.mark.parametrize("what", ["sr", "seg", "heatmap"])
+def test_a_corrected_eye_is_another_instance(
+    what: str, clinician: User, dicom_scan: OnePicture, api: Clients
+) -> None:
+    scan = dicom_scan(clinician, eye="OS")
+    draw(api, clinician, scan)
+
+    def given(eye: str) -> Any:
+        assert api(clinician).patch(f"/api/v1/scans/{scan.pk}/", {"eye": eye}).status_code == 200
+        return taken(api, clinician, f"scans/{scan.pk}/dicom/{what}/")
+
+    left, right, left_again = given("OS"), given("OD"), given("OS")
+    assert (sides(left), sides(right)) == ({"Left"}, {"Right"})
+    assert left.SOPInstanceUID != right.SOPInstanceUID
+    assert left_again == left
+
+
 def test_users_who_may_not_see_patients_get_nothing(
     clinician: User, researcher: User, dicom_scan: OnePicture, api: Clients
 ) -> None:

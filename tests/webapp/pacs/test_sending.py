@@ -376,6 +376,56 @@ def test_a_health_record_has_the_verdict_that_a_reader_gave_last(
     assert sorted(kept_labels(kept, "What a reader says")) == ["CNV", "DME"]
 
 
+def test_a_health_record_has_the_patient_that_a_scan_was_corrected_to(
+    clinician: User, predicted: Predicted, destination: Destinations, api: Clients
+) -> None:
+    def patient() -> str:
+        (report,) = [one for one in kept.values() if one["resourceType"] == "DiagnosticReport"]
+        return str(report["subject"]["identifier"]["value"])
+
+    with health_record() as (address, kept):
+        record = destination("record", protocol="fhir", url=address, sends=[])
+        scan = predicted(clinician, patient_ref="P-1")
+        reading.record(scan, clinician, "agree")
+        send_all(record)
+        assert patient() == "P-1"
+        assert api(clinician).patch(f"/api/v1/scans/{scan.pk}/", {"patient_ref": "P-2"}).status_code == 200
+        assert states(record) == {"fhir": "waiting"}
+        send_all(record)
+        assert patient() == "P-2"
+
+
+def test_a_pacs_gets_what_has_changed_once_the_eye_of_a_volume_is_corrected(
+    clinician: User, dicom_volume: SeveralPictures, destination: Destinations, api: Clients
+) -> None:
+    def correct(**fields: str) -> None:
+        assert api(clinician).patch(f"/api/v1/scans/{last.pk}/", fields).status_code == 200
+        send_all(pacs)
+
+    with receiver(lambda _: 0) as (port, given):
+        pacs = destination(**dicom(port, sends=["sr", "heatmap"], when="answered"))
+        *_, last = dicom_volume(clinician)
+        send_all(pacs)
+        given.clear()
+        correct(note="seen at noon")
+        assert (given, states(pacs)) == ([], {"sr": "sent", "heatmap": "sent"}), "neither says so"
+        correct(eye="OD")
+    assert {data.Modality for data in given} == {"SR", "SEG"}
+    (heat,) = [data for data in given if data.Modality == "SEG"]
+    shared = heat.SharedFunctionalGroupsSequence[0]
+    assert shared.FrameAnatomySequence[0].FrameLaterality == "R"
+    assert Sending.objects.count() == 2
+
+
+def test_a_correction_sends_nothing_that_nobody_has_read(
+    clinician: User, dicom_scan: OnePicture, destination: Destinations, api: Clients
+) -> None:
+    pacs = destination(**dicom(104))
+    scan = dicom_scan(clinician)
+    assert api(clinician).patch(f"/api/v1/scans/{scan.pk}/", {"eye": "OD"}).status_code == 200
+    assert states(pacs) == {}
+
+
 def test_a_volume_stays_one_in_a_health_record_when_another_bscan_stands_for_it(
     clinician: User, dicom_volume: SeveralPictures, destination: Destinations
 ) -> None:
