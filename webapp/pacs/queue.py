@@ -148,6 +148,10 @@ def _send(sending: Sending) -> bool:
     except (FileNotFoundError, ValueError) as error:
         log.error("A result of scan %s can't be made: %s", sending.scan_id, type(error).__name__)
         _end(sending, Status.FAILED, "It can't be made: a stored picture is gone or can't be read.")
+    except OSError as error:
+        # Other destinations may get theirs meanwhile: not all results are made of stored pictures.
+        log.error("The images can't be reached: %s", error.strerror)
+        _wait(sending, "The images can't be reached.", attempts=sending.attempts, pause=FIRST_PAUSE)
     except Unreachable as error:
         _unreachable(sending, str(error))
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import ssl
@@ -33,6 +34,7 @@ from tests.webapp.pacs.conftest import (
 )
 from tests.webapp.volumes.conftest import answer
 from webapp.accounts.models import User
+from webapp.api.errors import StorageAway
 from webapp.audit.models import Action, WaitingRecord
 from webapp.core import clock
 from webapp.pacs import web
@@ -41,6 +43,7 @@ from webapp.pacs.network import Refused, Unreachable
 from webapp.pacs.outgoing import echo
 from webapp.pacs.queue import GIVE_UP_AFTER, MOST_ATTEMPTS, send_again, send_due
 from webapp.reviews import reading
+from webapp.scans import storage
 from webapp.scans.models import Scan
 from webapp.volumes import leads
 
@@ -534,6 +537,31 @@ def test_an_answer_that_breaks_off_keeps_nobody_else_waiting(
     assert (states(first), states(second)) == ({"fhir": "waiting"}, {"fhir": "sent"})
     assert said in Sending.objects.get(destination=first).reason
     assert kept
+
+
+def test_images_that_are_away_keep_no_other_destination_waiting(
+    clinician: User, dicom_scan: OnePicture, destination: Destinations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StorageAway(errno.EIO, "the bucket does not answer")
+
+    with receiver(lambda _: 0) as (port, given), health_record() as (address, kept):
+        first = destination("a-first", **dicom(port, sends=["heatmap", "pdf"]))
+        second = destination("b-second", protocol="fhir", url=address, sends=[])
+        reading.record(dicom_scan(clinician), clinician, "agree")
+        with monkeypatch.context() as moment:
+            for name in ("read", "beginning"):
+                moment.setattr(storage, name, away)
+            send_due()
+        assert (states(first), states(second)) == (
+            {"heatmap": "waiting", "pdf": "waiting"},
+            {"fhir": "sent"},
+        )
+        for waits in Sending.objects.filter(destination=first):
+            assert (waits.reason, waits.attempts) == ("The images can't be reached.", 0)
+        assert (given, bool(kept)) == ([], True)
+        send_all(first)
+    assert states(first) == {"heatmap": "sent", "pdf": "sent"}
 
 
 @pytest.mark.parametrize(
