@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ TOUCHING = 8
 def findings(
     probabilities: npt.NDArray[np.float32], facts: FindingsFacts, width: int, height: int
 ) -> Findings:
-    """The findings in an image of `width` × `height` pixels, largest regions first.
+    """The findings in an image of `width` × `height` pixels: its largest regions, and the largest of each kind among them.
 
     `probabilities` are (1 + kinds, rows, columns), those of "none" first. A position belongs to the most probable kind
     if that reaches its threshold. Touching positions of one kind form a region; regions that are too small are left
@@ -54,8 +55,15 @@ def findings(
     return Findings(
         kinds=list(facts.kinds),
         map=base64.b64encode(encode_png(marks)).decode(),
-        regions=regions[:MOST_REGIONS],
+        regions=_told(regions),
     )
+
+
+def _told(regions: Sequence[FindingRegion]) -> list[FindingRegion]:
+    """Of regions, largest first, as many as an answer has: each kind's largest, as any may contradict the label."""
+    largest = {region["finding"]: at for at, region in reversed(list(enumerate(regions)))}
+    in_turn = sorted(range(len(regions)), key=lambda at: at != largest[regions[at]["finding"]])
+    return [regions[at] for at in sorted(in_turn[:MOST_REGIONS])]
 
 
 def _in_pixels(stats: npt.NDArray[np.int32], shape: tuple[int, ...], width: int, height: int) -> list[int]:

@@ -67,3 +67,17 @@ def test_the_twenty_largest_regions_are_told() -> None:
     for region in found["regions"]:
         x, y, width, height = region["box"]
         assert 0 <= x < x + width <= 32 and 0 <= y < y + height <= 32
+
+
+def test_a_small_region_of_another_kind_is_told_beside_twenty_larger_ones() -> None:
+    """What the model found must not depend on how much else there is: the kind may contradict the label."""
+    large = [(row, column + side, 0.9) for row in (0, 4, 8) for column in range(0, 28, 4) for side in (0, 1)]
+    given = probabilities(32, 32, material=large, fluid_within=[(20, 20, 0.9), (24, 24, 0.9)])
+    judge = facts(excluded={"NORMAL": ("fluid_within",)})
+
+    regions = findings_map.findings(given, judge, 32, 32)["regions"]
+
+    found = [region["finding"] for region in regions]
+    assert judge.contradicts("NORMAL", found)
+    assert found == ["material"] * 19 + ["fluid_within"]
+    assert regions[-1]["box"] == [20, 20, 1, 1]
