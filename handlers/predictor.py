@@ -36,7 +36,7 @@ from handlers.request import Request
 from handlers.statistics import Statistics
 from handlers.turns import Turns, is_large
 from imaging.decoding import Examined, examine
-from imaging.errors import Busy, CodedError
+from imaging.errors import Busy, CodedError, SeveralImages
 from imaging.pixels import Picture
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ Scores = npt.NDArray[np.float32]
 AT_ONCE = 32
 """Images in memory at once: as many as in the largest useful batch. A request may bring several."""
 BUSY = "Large pictures are answered when nobody else waits. Try again in some seconds, or send a smaller one."
+LARGE_AMONG_SEVERAL = "Large pictures are answered one at a time: send this one with a request of its own."
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ class Predictor:
         """An answer or an error for each request, in order. A request that fails does not affect the others.
 
         Large pictures are answered alone: beside others they get Busy. So do those that come too soon after another
-        large one while small ones are asked for (`turns`).
+        large one while small ones are asked for (`turns`). Beside others of its own request a large picture would compete
+        with itself however often that comes, so it gets SeveralImages.
         """
         started = time.perf_counter()
         admitted = self._take_turns(self._each(_examine, requests))
@@ -261,6 +263,8 @@ class Predictor:
 def _examine(request: Request) -> _Queued:
     started = time.perf_counter()
     examined = examine(request.content, request.declared_type)
+    if not request.is_alone and is_large(examined):
+        raise SeveralImages(LARGE_AMONG_SEVERAL)
     return _Queued(request, examined, _since(started))
 
 

@@ -60,12 +60,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Request:
-    """One image to predict; `explanation_only` if the request was to /explanations."""
+    """One image to predict; `explanation_only` if the request was to /explanations, `is_alone` if it has no other image."""
 
     content: bytes
     declared_type: str | None = None
     options: Options = Options()
     explanation_only: bool = False
+    is_alone: bool = True
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,11 @@ def _bundle(
         except CodedError as error:
             return error
         return Request(
-            content, None, replace(asked, explain=asked.explain or explanation_only), explanation_only
+            content,
+            None,
+            replace(asked, explain=asked.explain or explanation_only),
+            explanation_only,
+            is_alone=not several,
         )
 
     return Bundle(tuple(map(read, wrapping.images)), wrapping, explanation_only)

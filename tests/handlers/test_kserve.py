@@ -40,8 +40,8 @@ def test_instances_have_options_of_their_own_before_those_for_all() -> None:
     body = {"instances": [{"image": ONE, "label": "CNV"}, TWO], "label": "AMD", "explain": False}
 
     assert read(body, {"X-Label": "NORMAL"}).items == (
-        Request(IMAGES[0], None, Options(explain=False, label="CNV")),
-        Request(IMAGES[1], None, Options(explain=False, label="AMD")),
+        Request(IMAGES[0], None, Options(explain=False, label="CNV"), is_alone=False),
+        Request(IMAGES[1], None, Options(explain=False, label="AMD"), is_alone=False),
     )
 
 
@@ -69,7 +69,7 @@ def test_what_is_wrong_with_one_instance_is_its_own(instance: Any, error: type[E
     wrong, right = read({"instances": [instance, TWO]}).items
 
     assert type(wrong) is error
-    assert right == Request(IMAGES[1], None, Options(explain=False))
+    assert right == Request(IMAGES[1], None, Options(explain=False), is_alone=False)
 
 
 def test_version_2_brings_images_as_one_tensor() -> None:

@@ -104,6 +104,29 @@ def test_of_requests_of_several_images_one_is_answered_where_others_wait(handler
     assert statuses(several, several) == [200, 200], "nobody waits for them"
 
 
+def test_a_large_picture_among_several_of_a_request_is_to_be_sent_alone(handler: ImageHandler) -> None:
+    small, large = (
+        base64.b64encode(content).decode()
+        for content in (png_bytes(), encoded(np.zeros((2500, 2500, 3), np.uint8)))
+    )
+
+    (mixed, both, alone), context = handle(
+        handler,
+        [{"body": {"instances": images}} for images in ([small, large], [large, large], [large])],
+        [PREDICT] * 3,
+    )
+
+    first, second = mixed["predictions"]
+    assert "prediction" in first
+    assert (second["error"]["code"], second["error"]["status"]) == ("several_images", 422)
+    assert "of its own" in second["error"]["message"]
+    assert both["error"] == second["error"]
+    assert alone["error"]["code"] == "busy", "a small one is answered first"
+    assert [context.get_response_status(index)[0] for index in range(3)] == [200, 422, 503]
+    ((answered,), _) = handle(handler, [{"body": {"instances": [large]}}], [PREDICT])
+    assert "prediction" in answered["predictions"][0]
+
+
 def test_a_request_of_several_images_is_one_answer_and_no_neighbours_matter(
     handler: ImageHandler,
 ) -> None:
