@@ -238,7 +238,7 @@ def _check_leaks(job: Job, scans: Sequence[Scan], warn: Callable[[str], None]) -
     """
     report = find_leaks(scans)
     if not job.allow_leaks:
-        refuse_leaks(report)
+        refuse_leaks(report, job.data)
     for line in (*report.refusals(), *report.remarks()):
         warn(f"warning: {line}")
     counts = {

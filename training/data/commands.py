@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.data.folders import SPLITS, LeftOut, printable
+from training.data.frozen import is_frozen
 from training.data.layouts import Layout, layouts
 from training.data.listing import list_files
 from training.data.manifest import (
@@ -97,12 +98,15 @@ def data(arguments: argparse.Namespace) -> int:
 def import_data(arguments: argparse.Namespace) -> int:
     """Write the manifest of a data set, and beside it a table of the files that were left out; returns 0.
 
-    Raises DataError when the folder is laid out otherwise, or when nothing in it can be used.
+    Raises DataError when the folder is laid out otherwise, when nothing in it can be used, or when the manifest is that
+    of a frozen data set.
     """
     layout = _with_patients(layouts()[arguments.layout], arguments.patient)
     manifest: Path = arguments.out or arguments.path
     if manifest.is_dir():
         manifest /= MANIFEST_NAME
+    if is_frozen(manifest):
+        raise DataError(f"{manifest} is that of a frozen data set and stays as it is; choose another --out")
     replacing = manifest.exists() and not (arguments.append or arguments.overwrite)
     if replacing and not _came_with_the_data(manifest, layout, arguments.path):
         raise DataError(f"{manifest} is there already; add --append, --overwrite or another --out")
@@ -145,11 +149,19 @@ def _came_with_the_data(manifest: Path, layout: Layout, path: Path) -> bool:
 
 
 def split_data(arguments: argparse.Namespace) -> int:
-    """Divide manifests, or check how they are divided; returns 0, raises DataError when the split leaks."""
+    """Divide manifests, or check how they are divided; returns 0.
+
+    Raises DataError when the split leaks, and instead of dividing a frozen data set.
+    """
     manifests = [path / MANIFEST_NAME if path.is_dir() else path for path in arguments.manifests]
     for manifest in manifests:
         if not manifest.is_file():
             raise DataError(f"{manifest} is not there; `./retinote data import` writes one")
+        if is_frozen(manifest) and not arguments.check:
+            raise DataError(
+                f"{manifest} is that of a frozen data set: it is divided already and stays as it is; divide other data "
+                "without it"
+            )
 
     from imaging.fingerprint import near_pairs
     from training.data.importing import with_hashes
@@ -174,7 +186,7 @@ def split_data(arguments: argparse.Namespace) -> int:
         report = find_leaks(scans)
         for remark in report.remarks():
             _warn(remark)
-        refuse_leaks(report)
+        refuse_leaks(report, manifests)
         print("no patient and no identical scan is on two sides")
         return 0
     pairs = near_pairs([scan.perceptual_hash for scan in scans])

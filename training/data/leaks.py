@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.frozen import is_frozen
 from training.data.manifest import DataError, Scan
 from training.data.split import shared_patients
 
@@ -77,24 +78,31 @@ def find_leaks(scans: Sequence[Scan]) -> SplitReport:
     )
 
 
-def check_split(scans: Sequence[Scan]) -> SplitReport:
+def check_split(scans: Sequence[Scan], data: Sequence[Path] = ()) -> SplitReport:
     """Compare the sides of a split; raises DataError when a patient or an identical scan is on two sides.
 
     Nearly identical scans are only reported.
     """
     report = find_leaks(scans)
-    refuse_leaks(report)
+    refuse_leaks(report, data)
     return report
 
 
-def refuse_leaks(report: SplitReport) -> None:
-    """Raise DataError with the counts and the first names when a split must be refused."""
+def refuse_leaks(report: SplitReport, data: Sequence[Path] = ()) -> None:
+    """Raise DataError with the counts and the first names when a split must be refused.
+
+    `data` is what the scans were read from: a frozen data set among it can't be divided again.
+    """
     reasons = report.refusals()
-    if reasons:
-        raise DataError(
-            f"the split leaks: {'; '.join(reasons)}. "
-            "Metrics on such a split are too good; divide it again with `./retinote data split`"
+    if not reasons:
+        return
+    remedy = "divide it again with `./retinote data split`"
+    if frozen := next(filter(is_frozen, data), None):
+        remedy = (
+            f"{frozen} is frozen and keeps its split, so take these scans out of the other data, or give them there "
+            "the split that they have in it"
         )
+    raise DataError(f"the split leaks: {'; '.join(reasons)}. Metrics on such a split are too good; {remedy}")
 
 
 def _identical(scans: Sequence[Scan]) -> list[tuple[Path, ...]]:

@@ -112,7 +112,7 @@ def _from_architecture(order: Order) -> ModelCard:
     read = with_hashes_of_files(read_all(order.data))
     scans = split_scans(read, recipe.validation_share, recipe.seed)
     refuse_held_out_of(scans, order.data)
-    refuse_leaks(find_leaks(scans))
+    refuse_leaks(find_leaks(scans), order.data)
     labels = sorted({scan.label for scan in scans})
     network = networks.build(recipe, len(labels))
     file = order.pretrained_file

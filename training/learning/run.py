@@ -101,7 +101,8 @@ class _Steps:
         say: Say,
     ) -> None:
         self._order, self._before, self._network = order, before, network
-        self._new, self._about, self._replayed = data_set.scans, data_set.about, replayed
+        self._data_set, self._replayed = data_set, replayed
+        self._new, self._about = data_set.scans, data_set.about
         self._progress, self._say = progress, say
         self._model = order.out / MODEL_NAME
         self._training = order.out / TRAINING_NAME
@@ -136,7 +137,7 @@ class _Steps:
 
     def _sources(self) -> Sources:
         simulated = [] if self._replayed else sources.read_simulated(self._order.out / SIMULATED_NAME)
-        return sources.put_together(self._new, self._replayed, simulated)
+        return sources.put_together(self._data_set, self._replayed, simulated)
 
     def _masked(self) -> list[Scan]:
         """Simulated scans of the split val, on which heat maps are measured: the network was not trained on them."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from handlers.card import ModelCard
 from training import learnt
 from training.data.frozen import FrozenDataSet, load
-from training.data.leaks import check_split, refuse_leaks
+from training.data.leaks import check_split
 from training.data.manifest import DataError, Scan, of_split
 from training.data.reading import join, read_all
 from training.origin import with_hashes_of_files
@@ -136,9 +136,8 @@ def read_simulated(folder: Path) -> list[Scan]:
     ]
 
 
-def put_together(new: Sequence[Scan], replayed: Sequence[Scan], simulated: Sequence[Scan]) -> Sources:
+def put_together(data_set: FrozenDataSet, replayed: Sequence[Scan], simulated: Sequence[Scan]) -> Sources:
     """All scans. Raises DataError when a patient or an identical scan is on two sides of the split."""
     kept = list(replayed) or list(simulated)
-    every = join([], [new, kept])
-    refuse_leaks(check_split(every))
-    return Sources(new, kept, bool(replayed))
+    check_split(join([], [data_set.scans, kept]), [data_set.folder])
+    return Sources(data_set.scans, kept, bool(replayed))

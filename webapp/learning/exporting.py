@@ -54,7 +54,8 @@ def folder_of(data_set: DataSet) -> Path:
 def export(rules: Rules, by: User | None = None) -> DataSet:
     """Freeze the settled scans as a data set, with a record of it. An interrupted export leaves nothing.
 
-    Where the newest data set for the model holds the same, that one is returned and none is made.
+    Where the newest data set for the model holds the same, that one is returned and none is made; its files are written
+    anew if they are not what they were.
 
     Raises ExportRefused where there is nothing to learn from, ExportFailed when the files can't be written or another
     export is under way.
@@ -87,9 +88,10 @@ def _export(rules: Rules, by: User | None, partial: Path) -> DataSet:
     rows = writing.rows_of(copied, [splits[each.scan.key] for each in copied], masks)
     sha256 = writing.content_sha256(rows)
     newest = DataSet.objects.newest_of(rules.model)
-    if newest is not None and newest.sha256 == sha256 and folder_of(newest).is_dir():
-        return newest
-    made = DataSet(
+    same = newest if newest is not None and newest.sha256 == sha256 else None
+    if same is not None and not writing.fault_in(folder_of(same), sha256):
+        return same
+    made = same or DataSet(
         number=number,
         model_name=rules.model,
         sha256=sha256,
@@ -102,9 +104,23 @@ def _export(rules: Rules, by: User | None, partial: Path) -> DataSet:
     writing.write_manifest(partial / writing.MANIFEST_NAME, rows)
     writing.write_json(partial / writing.TEST_SET_NAME, _test_set(division))
     writing.write_json(partial / writing.ABOUT_NAME, _about(made))
-    _publish(made, division, [each.scan.key for each in copied], partial)
+    if same is None:
+        _publish(made, division, [each.scan.key for each in copied], partial)
+    else:
+        _replace(folder_of(same), partial)
     publish_test_set()
     return made
+
+
+def _replace(folder: Path, partial: Path) -> None:
+    """Put the same files in the place of those that were damaged or removed."""
+    storage.flush_folder(partial)
+    damaged = folder.with_name(f"{PARTIAL}{folder.name}")  # which the next export clears away
+    if folder.exists():
+        folder.rename(damaged)
+    partial.rename(folder)
+    storage.flush_folder(folder.parent)
+    shutil.rmtree(damaged, ignore_errors=True)
 
 
 def _publish(made: DataSet, division: sides.Division, scan_ids: Sequence[Any], partial: Path) -> None:

@@ -6,7 +6,6 @@ nothing to compare with, the link says so.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -135,7 +134,7 @@ def _cards(stores: Iterable[Path]) -> Iterator[tuple[str, Path]]:
 def _weights(card: ModelCard, folder: Path) -> Link:
     what = f"weights of {card.name} {card.version} {card.weights_sha256}"
     try:
-        found = _sha256_of(folder / WEIGHTS)
+        found = writing.sha256_of(folder / WEIGHTS)
     except OSError as error:
         return Link(what, f"{folder / WEIGHTS} can't be read ({error.strerror})")
     return Link(what, "" if found == card.weights_sha256 else f"{folder / WEIGHTS} holds others, {found}")
@@ -177,17 +176,9 @@ def _data_set(sha256: str, each_verdict: bool) -> Iterator[Link]:
 def _files(made: DataSet) -> Link:
     folder = exporting.folder_of(made)
     what = f"files of {made} in {folder}"
-    try:
-        rows = writing.read_manifest(folder / writing.MANIFEST_NAME)
-        if writing.content_sha256(rows) != made.sha256:
-            return Link(what, "the manifest is not as it was frozen")
-        for row in rows:
-            for name, hash_name in (("file", "sha256"), ("mask", "mask_sha256")):
-                if row[name] and _sha256_of(folder / row[name]) != row[hash_name]:
-                    return Link(what, f"{row[name]} is not as it was frozen")
-    except OSError as error:
-        return Link(what, f"{error.filename or folder} can't be read ({error.strerror})")
-    return Link(f"{what}: {counted(len(rows), 'picture')} as they were frozen")
+    if fault := writing.fault_in(folder, made.sha256):
+        return Link(what, fault)
+    return Link(f"{what}: {counted(made.counts['scans'], 'picture')} as they were frozen")
 
 
 def _verdicts(made: DataSet, scans: Sequence[str], each_verdict: bool) -> Iterator[Link]:
@@ -247,8 +238,3 @@ def _faults(kind: str, documents: Sequence[models.Model]) -> dict[Any, str]:
 
 def _records(kind: str, keys: Sequence[Any]) -> models.QuerySet[Record]:
     return Record.objects.filter(kind=kind, object_id__in=[str(key) for key in keys])
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

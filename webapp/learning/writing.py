@@ -228,6 +228,48 @@ def read_manifest(path: Path) -> list[dict[str, str]]:
         return [{name: plain_text(text) for name, text in row.items()} for row in csv.DictReader(lines)]
 
 
+def fault_in(folder: Path, sha256: str) -> str:
+    """What in a data set's folder is not as it was frozen with this hash; "" where all of it is."""
+    about, manifest = folder / ABOUT_NAME, folder / MANIFEST_NAME
+    try:
+        if not _names(about, sha256):
+            return f"{about.name} is not as it was frozen"
+        rows = _frozen_rows(manifest, sha256)
+        if rows is None:
+            return "the manifest is not as it was frozen"
+        for row in rows:
+            for name, hash_name in (("file", "sha256"), ("mask", "mask_sha256")):
+                if row[name] and sha256_of(folder / row[name]) != row[hash_name]:
+                    return f"{row[name]} is not as it was frozen"
+    except OSError as error:
+        return f"{error.filename or folder} can't be read ({error.strerror})"
+    return ""
+
+
+def _names(about: Path, sha256: str) -> bool:
+    """Whether what a data set says of itself can be read and names this hash."""
+    try:
+        said = json.loads(about.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(said, dict) and said.get("sha256") == sha256
+
+
+def _frozen_rows(manifest: Path, sha256: str) -> list[dict[str, str]] | None:
+    """The rows of a manifest; None where they have another hash, or are no rows any more."""
+    try:
+        rows = read_manifest(manifest)
+        return rows if content_sha256(rows) == sha256 else None
+    except (csv.Error, AttributeError, KeyError, TypeError, ValueError):
+        return None  # cells are missing or too many, or it is no text
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file, hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file as a whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")

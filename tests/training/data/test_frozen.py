@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+import cli
 from imaging.fingerprint import near_any
 from tests.training.conftest import write_scan
 from training.data import frozen
@@ -15,6 +16,7 @@ from training.data.fingerprint import fingerprint
 from training.data.frozen import content_sha256, known_test_sets, learnt_from, load, refuse_held_out
 from training.data.manifest import DataError, Scan, read_manifest, read_rows, write_manifest
 from training.data.reading import read_scans
+from training.learning.sources import put_together
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +83,38 @@ def test_two_data_sets_at_once_are_refused(data_set: Path) -> None:
     with pytest.raises(DataError, match="are both frozen data sets"):
         learnt_from([data_set, data_set / "manifest.csv"])
     assert learnt_from([data_set.parent]) == {}
+
+
+@pytest.mark.parametrize(
+    "words", [("split",), ("import", "folders", "--append"), ("import", "folders", "--overwrite")]
+)
+def test_it_is_neither_divided_nor_imported_again(
+    data_set: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    before = (data_set / "manifest.csv").read_bytes()
+
+    assert cli.main(["data", *words, str(data_set)]) == 2
+
+    assert "manifest.csv is that of a frozen data set" in capsys.readouterr().err
+    assert (data_set / "manifest.csv").read_bytes() == before
+    assert cli.main(["data", "split", str(data_set), "--check"]) == 0
+    load(data_set)
+
+
+def test_what_leaks_beside_it_is_to_leave_the_other_data(
+    data_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own split stays, so nobody is told to divide it again."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "same.png").write_bytes((data_set / "images" / "4.png").read_bytes())
+    write_manifest(other / "manifest.csv", [{"file": "same.png", "label": "HIGH", "split": "val"}])
+    told = "var/learning/data-sets/1 is frozen and keeps its split, so take these scans out of the other data"
+
+    assert cli.main(["data", "split", "--check", str(other), str(data_set)]) == 2
+    assert told.replace("/1", "/1/manifest.csv") in capsys.readouterr().err
+    with pytest.raises(DataError, match=told):
+        put_together(load(data_set), read_manifest(other / "manifest.csv"), [])
 
 
 def elsewhere(folder: Path, data_set: Path) -> list[Scan]:

@@ -18,6 +18,7 @@ from django.core.management import CommandError, call_command
 from tests.webapp.audit.conftest import NewRecords
 from tests.webapp.conftest import Clients
 from tests.webapp.learning.conftest import LABELS, MODEL, SIDE, Many, Read, command, newest, picture, say
+from training.data.frozen import load
 from training.data.manifest import read_rows
 from webapp.accounts.models import User
 from webapp.accounts.pseudonyms import pseudonym
@@ -281,6 +282,36 @@ def test_a_data_set_that_no_document_names_is_kept(settled: Many, learning: Path
     DataSet.objects.all().delete()
     assert "Data set 2" in command()
     assert sorted(path.name for path in (learning / "data-sets").iterdir()) == [".lock", "1", "2"]
+
+
+@pytest.mark.parametrize("what", ["manifest", "no rows", "picture", "mask", "about", "nothing left"])
+def test_a_data_set_that_somebody_changed_is_written_anew(
+    settled: Many, learning: Path, readers: list[User], what: str
+) -> None:
+    for scan in settled(6):
+        Annotation.objects.create(scan=scan, author=readers[0], label=scan.label, selector=BOX)
+    command()
+    folder, sha256 = folder_of(newest()), newest().sha256
+    manifest = folder / "manifest.csv"
+    if what == "manifest":
+        manifest.write_text(manifest.read_text().replace("train", "val", 1))
+    elif what == "no rows":
+        manifest.write_text("file,label\nimages/1.png\n")
+    elif what == "picture":
+        next((folder / "images").iterdir()).write_bytes(picture(99))
+    elif what == "mask":
+        next((folder / "masks").iterdir()).unlink()
+    elif what == "about":
+        (folder / "data-set.json").write_text("{")
+    else:
+        shutil.rmtree(folder)
+
+    assert "Data set 1" in command()
+
+    opened = load(folder)
+    assert (opened.about.number, opened.about.sha256, len(opened.scans)) == (1, sha256, 6)
+    assert sorted(path.name for path in (learning / "data-sets").iterdir()) == [".lock", "1"]
+    assert DataSet.objects.count() == 1
 
 
 def test_of_two_exports_at_once_one_is_refused(settled: Many, learning: Path) -> None:
