@@ -3,12 +3,12 @@
 import os
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
 import modalities
+from operations.broker import broker_url
 from operations.version import installed_version
 from webapp.core import environment, logs
 
@@ -308,14 +308,7 @@ LEARN_RUN_HOURS, LEARN_NEW_LABELS = _GIVEN.learn_run_hours, _GIVEN.learn_new_lab
 # Outside of the database, so that access to that is not enough to change it.
 AUDIT_HEAD_FILE = DATA_DIR / "audit-head"
 
-
-def _broker_url() -> str:
-    """The same MongoDB, with a database of its own beside the app's."""
-    parts = urlsplit(MONGODB_URI)
-    return urlunsplit(parts._replace(path=f"/{DATABASE_NAME}_broker"))
-
-
-CELERY_BROKER_URL = _GIVEN.broker_url or _broker_url()
+CELERY_BROKER_URL = _GIVEN.broker_url or broker_url(MONGODB_URI, DATABASE_NAME)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pymongo.errors import PyMongoError
 
 from operations import mongodb
+from operations.broker import broker_of
 from operations.deploy.settings_file import new_replica_key
 from operations.mongodb import Mongod
 from operations.stack.folder import DataFolder
@@ -67,8 +68,3 @@ class OwnDatabase:
 def database_name(inherited: Mapping[str, str] = os.environ) -> str:
     """The name of the web app's database, as its settings read it."""
     return inherited.get(DATABASE_VARIABLE) or DATABASE
-
-
-def broker_of(database: str) -> str:
-    """The name of the database with the queue of tasks, as in `webapp/settings.py`."""
-    return f"{database}_broker"

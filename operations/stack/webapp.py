@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import requests
 from celery import Celery
@@ -20,9 +19,10 @@ from kombu.exceptions import OperationalError
 from pymongo.errors import PyMongoError
 
 from handlers.local_calibration import FOLDER_VARIABLE
+from operations.broker import broker_url
 from operations.errors import OperationsError
 from operations.stack import ports
-from operations.stack.database import broker_of, database_name
+from operations.stack.database import database_name
 from operations.unread import running
 from serving.capacity import core_count
 from serving.direct import ask
@@ -207,9 +207,8 @@ def environment(
     the model server shares with others; "" if it shares none. `models` are those that it serves where it leaves others
     out; empty where it leaves out none. `stored_models` are those that the stores have, empty where nobody looked.
     """
-    broker = broker_of(database_name(inherited))
     answered = [inherited.get(HOSTS_VARIABLE) or LOCAL_NAMES, *hosts]
-    defaults = {"RETINOTE_BROKER_URL": urlsplit(mongodb_uri)._replace(path=f"/{broker}").geturl()}
+    defaults = {"RETINOTE_BROKER_URL": broker_url(mongodb_uri, database_name(inherited))}
     return (
         defaults
         | dict(inherited)
