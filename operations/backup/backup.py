@@ -25,6 +25,7 @@ from operations.backup.archive import FOLDERS, ArchiveWriter, Hashing, Progress
 from operations.backup.errors import BackupError
 from operations.backup.manifest import Collection, Files, Manifest
 from operations.stack.folder import DataFolder
+from operations.stack.state import surroundings
 from operations.version import installed_version
 from serving.archive import CARD, FINDINGS, INT8, STATISTICS, WEIGHTS
 from serving.gates import GATE_NAME, PAGE_NAME, PDF_NAME
@@ -53,7 +54,7 @@ def make_backup(
     hashed = Hashing(out)
     with media.workspace(data.media, "backup") as work:
         taken = datetime.now(UTC)
-        collections, links = _snapshot(database, data.media, work, progress)
+        collections, links = _snapshot(database, data, work, progress)
         links.add_others()
         models, gates = work / "models", work / "gates"
         _copy_models(models_data or data, models)
@@ -67,6 +68,7 @@ def make_backup(
             models=media.count(models),
             gates=media.count(gates),
             missing_media=tuple(sorted(links.missing)),
+            all_media_missing=bool(links.missing) and not links.found_any,
         )
         writer = ArchiveWriter(cast(IO[bytes], hashed), work, manifest, progress)
         for name in FOLDERS:
@@ -78,16 +80,16 @@ def make_backup(
 
 
 def _snapshot(
-    database: documents.AnyDatabase, folder: Path, work: Path, progress: Progress
+    database: documents.AnyDatabase, data: DataFolder, work: Path, progress: Progress
 ) -> tuple[list[Collection], media.Links]:
     """Write all documents of one moment to `work/documents`, and link the files that they name."""
     links: media.Links | None = None
-    images = media.elsewhere()
+    images = media.elsewhere(surroundings(data))
     target = work / "documents"
     for attempt in range(MAX_ROUNDS):
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(mode=0o700)
-        earlier, links = links, media.Links(folder, work / f"media-{attempt}", links, images)
+        earlier, links = links, media.Links(data.media, work / f"media-{attempt}", links, images)
         seen = 0
 
         def note(document: bytes, links: media.Links = links) -> None:

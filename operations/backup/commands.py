@@ -15,10 +15,13 @@ from operations.backup.manifest import Manifest
 from operations.backup.restore import Restored, restore_backup
 from operations.stack.folder import DataFolder
 from operations.stack.options import DEFAULT_DATA
+from operations.stack.state import MEDIA_VARIABLE
 
 PIPE = "-"
 DATA_VARIABLE = "RETINOTE_DATA_DIR"
 PROGRESS_EVERY_S = 0.2
+WITHOUT_IMAGES = 2
+"""Exit status of `backup`: documents are saved, and none of their images."""
 PATIENT_DATA = (
     "The file holds patients' images and what readers wrote about them, and is not encrypted. To encrypt it: "
     "./retinote backup - | gpg --encrypt -r YOU > FILE. The secret key (secrets/ of the data folder) and the queue of "
@@ -63,7 +66,7 @@ def _add_folder_options(parser: argparse.ArgumentParser) -> None:
 
 
 def backup(arguments: argparse.Namespace) -> int:
-    """Write a backup, and print what is in it."""
+    """Write a backup, and print what is in it. Returns 2 if it has none of the images that documents name."""
     data, models_data = _folders(arguments)
     to_pipe = arguments.file == PIPE
     if to_pipe and sys.stdout.isatty():
@@ -89,6 +92,13 @@ def backup(arguments: argparse.Namespace) -> int:
             f"{len(manifest.missing_media)} files that documents name were already missing; the manifest lists them.",
             file=say,
         )
+    if manifest.all_media_missing:
+        print(
+            f"Not one image that documents name is in it: they are not in {data.media}. Where they are in S3, set "
+            f"{MEDIA_VARIABLE} and the variables of S3 as the web app has them, and back up again.",
+            file=sys.stderr,
+        )
+        return WITHOUT_IMAGES
     return 0
 
 

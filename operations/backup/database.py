@@ -1,7 +1,7 @@
 """Connects to an installation's database, whether its stack runs or not."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -16,6 +16,7 @@ from operations.processes import GuardedProcess, wait_until
 from operations.stack import ports
 from operations.stack.database import OwnDatabase, database_name
 from operations.stack.folder import DataFolder, running_state
+from operations.stack.state import surroundings
 
 ADDRESS_VARIABLE = "RETINOTE_MONGODB_URI"
 START_TIMEOUT_S = 120.0
@@ -30,7 +31,7 @@ def shared(data: DataFolder) -> Iterator[AnyDatabase]:
     """
     address = data.database_address() if _stack_runs(data) else os.environ.get(ADDRESS_VARIABLE)
     if address:
-        with _connected(address) as database:
+        with _connected(address, surroundings(data)) as database:
             yield database
         return
     if not data.mongodb.is_dir():
@@ -107,13 +108,13 @@ def _own_server(data: DataFolder, lock: int) -> Iterator[str]:
 
 
 @contextmanager
-def _connected(address: str) -> Iterator[AnyDatabase]:
+def _connected(address: str, variables: Mapping[str, str] = os.environ) -> Iterator[AnyDatabase]:
     """The database at an address. MongoDB's errors become BackupErrors that quote no documents."""
     try:
         client: MongoClient[dict[str, Any]] = MongoClient(
             address, serverSelectionTimeoutMS=FIND_TIMEOUT_MS, w="majority"
         )
         with client:
-            yield client[database_name()]
+            yield client[database_name(variables)]
     except PyMongoError as error:
         raise BackupError(f"{reason(error)}.") from error

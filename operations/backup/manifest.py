@@ -43,6 +43,8 @@ class Manifest:
     """Missing in older backups."""
     missing_media: tuple[str, ...] = ()
     """Files that documents name but that were already missing. A scan without its image says so after a restore."""
+    all_media_missing: bool = False
+    """Whether there are such files, and not one that documents name was there. Missing in older backups."""
     format: int = field(default=FORMAT)
 
     @property

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from operations.backup.errors import BackupError
 from operations.backup.manifest import Files
+from operations.stack.state import MEDIA_VARIABLE
 from serving.shared.errors import StoreMissing
 from serving.shared.place import s3_at
 from serving.shared.s3 import S3Objects
@@ -26,8 +27,6 @@ NAMED = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}\.(?:png|jpg|dcm)")
 (webapp/scans/storage.py)."""
 UNFINISHED = ".partial"
 LOST_AND_FOUND = "lost+found"
-MEDIA_VARIABLE = "RETINOTE_MEDIA"
-"""The variable with the URL of the images in S3."""
 NO_LINKS = {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 """Errors of file systems without hard links, or with too many of them."""
 
@@ -82,6 +81,8 @@ class Links:
         self.folder = folder
         self.missing: set[str] = set()
         """Names of missing files."""
+        self.found_any = False
+        """Whether any file that a document names was there."""
         self._media = media
         self._earlier = earlier
         self._elsewhere = elsewhere
@@ -110,7 +111,9 @@ class Links:
         inside = Path(IMAGES, name[:2], name)
         sources = [self._media / inside] + ([self._earlier.folder / inside] if self._earlier else [])
         target = self.folder / inside
-        if not (any(self._link(source, target) for source in sources) or self._fetch(inside, target)):
+        if any(self._link(source, target) for source in sources) or self._fetch(inside, target):
+            self.found_any = True
+        else:
             self.missing.add(name)
 
     def _fetch(self, inside: Path, target: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from operations.stack import webapp
 from operations.stack.folder import DataFolder
+from operations.stack.state import where_it_is
 from operations.unread import check
 from serving.shared.place import is_url
 
@@ -36,5 +37,5 @@ def running_environment(
         model_store=next(filter(is_url, state["model_stores"]), ""),
         models=state.get("models", []),
         stored_models=state.get("stored_models", []),
-        inherited=inherited,
+        inherited=where_it_is(state, inherited),
     )

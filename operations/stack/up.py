@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
 from operations import mongodb, page
+from operations.backup.media import elsewhere
 from operations.errors import OperationsError
 from operations.models.served import reconciling, seed_shared, served_models
 from operations.stack import ports, services, webapp
@@ -106,6 +107,7 @@ def run(settings: Settings, terminal: TextIO, when_ready: Callable[[], None] = l
 def _checked(settings: Settings, announce: Announcer) -> _Stack:
     """All that is known before the first service starts, so that an error comes before half of the stack has started."""
     data = settings.data
+    elsewhere()  # refuses a URL that names no bucket, before other commands read it in the state
     chosen = ports.choose(settings.host, settings.port, settings.ports)
     if settings.dicom_host:
         chosen["dicom"] = ports.choose_dicom(settings.dicom_host, settings.dicom_port, chosen["web"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
 from operations.backup.documents import AnyDatabase
 from operations.backup.errors import BackupError
-from operations.stack.folder import DataFolder
+from operations.stack.folder import DataFolder, write_state
 from serving.shared.s3 import S3Objects
 from tests.seaweedfs import needs_seaweedfs
 from tests.webapp.backup.conftest import Restore, backup_of
@@ -54,3 +55,24 @@ def test_images_in_s3_are_backed_up_and_restored(
     storage.delete(kept.image_name)
     lacking, _ = backup_of(data, database)
     assert lacking.missing_media == (kept.image_name,)
+
+
+def test_a_shell_that_does_not_know_the_bucket_backs_up_the_running_stacks(
+    bucket: str,
+    settings: Any,
+    away: None,
+    upload: Upload,
+    clinician: User,
+    data: DataFolder,
+    database: AnyDatabase,
+) -> None:
+    settings.MEDIA = f"s3://{bucket}/images"
+    upload(clinician)
+    data.make()
+    lock = data.hold(print)
+    write_state(data, {"pid": os.getpid(), "where": {"RETINOTE_MEDIA": settings.MEDIA}})
+
+    manifest, _ = backup_of(data, database)
+
+    os.close(lock)
+    assert (manifest.media.count, manifest.missing_media) == (1, ())
