@@ -81,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.uploads < 1 or arguments.faults < 1:
         raise BenchmarkError("--uploads and --faults: at least 1 of each is needed.")
+    if arguments.seed < 0:
+        raise BenchmarkError("--seed: give a whole number of 0 or more.")
     disks: dict[Path, bool] = {}
 
     @contextlib.contextmanager

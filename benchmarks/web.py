@@ -44,6 +44,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print the report, and save it with its plot; returns 0. Raises BenchmarkError or OperationsError."""
+    from benchmarks.errors import BenchmarkError
     from benchmarks.lists import measure_lists
     from benchmarks.report import Report
     from benchmarks.scans import read_scans
@@ -51,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.uploads import measure_uploads, simulated_scans
     from benchmarks.volumes import measure_volumes, simulated_volumes
 
+    if arguments.seed < 0:
+        raise BenchmarkError("--seed: give a whole number of 0 or more.")
     report = Report("Web app: uploads and lists")
     if arguments.scans:
         scans = read_scans(arguments.scans)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 from pymongo import MongoClient
@@ -216,10 +217,30 @@ def _configure(client: Client, port: int) -> None:
         client.admin.command("replSetReconfig", current, force=True)
 
 
+def connect(address: str, **options: Any) -> Client:
+    """A client of a server that somebody else runs. Raises OperationsError for an address that can't be one."""
+    try:
+        # MongoDB's client takes it as it is, and Celery's would read another host.
+        if urlsplit(address).fragment:
+            raise ValueError("a # has to be escaped")
+        return MongoClient(address, **options)
+    except (PyMongoError, ValueError) as error:
+        # Without the error itself: it may quote what follows a / in a password.
+        raise OperationsError(
+            f"RETINOTE_MONGODB_URI can't be used{_unless_secret(str(error), address)}. Write "
+            "mongodb://USER:PASSWORD@HOST/?replicaSet=NAME, and / ? # [ ] @ : % in a password as %2F, %3F and so on."
+        ) from None
+
+
+def _unless_secret(reason: str, address: str) -> str:
+    """The reason in brackets; "" if it has a part of what stands before the @ of an address."""
+    before = re.split(r"[:/?#@\[\]%]+", address.partition("://")[2].rpartition("@")[0].lower())
+    return "" if any(part and part in reason.lower() for part in before) else f" ({reason})"
+
+
 def answers_as_primary(address: str) -> None:
     """Check a server that somebody else runs. Raises OperationsError if it can't be used."""
-    client: Client = MongoClient(address, serverSelectionTimeoutMS=5 * HELLO_TIMEOUT_MS)
-    with client:
+    with connect(address, serverSelectionTimeoutMS=5 * HELLO_TIMEOUT_MS) as client:
         try:
             hello = client.admin.command("hello")
         except PyMongoError as error:

@@ -14,6 +14,7 @@ from docs.site.errors import DocsError
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Path(__file__).parent
 FRONT = "docs/index.html"
+LAST_PORT = 65535
 REDIRECT = f'<!doctype html><meta charset="utf-8"><title>Retinote</title><meta http-equiv="refresh" content="0; url={FRONT}">'
 
 
@@ -44,7 +45,9 @@ def add_docs_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def docs(arguments: argparse.Namespace) -> int:
-    """Build the site, with new pictures if they are asked for; returns the exit status."""
+    """Build the site, with new pictures if they are asked for; returns the exit status. Raises DocsError."""
+    if not 0 <= arguments.port <= LAST_PORT:
+        raise DocsError(f"--port must be from 0 to {LAST_PORT}, not {arguments.port}")
     if arguments.screenshots:
         from docs.site import screenshots
 

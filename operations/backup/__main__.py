@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from operations.backup import commands
-from operations.errors import OperationsError
+from operations.errors import EXPECTED
 
 
 def main() -> int:
@@ -16,7 +16,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         return commands.backup(arguments) if arguments.action == "backup" else commands.restore(arguments)
-    except (OperationsError, OSError) as error:
+    except (*EXPECTED, OSError) as error:
         print(f"retinote: {error}", file=sys.stderr)
         return 2
 

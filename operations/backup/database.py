@@ -3,9 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any
 
-from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from operations import mongodb
@@ -111,10 +109,7 @@ def _own_server(data: DataFolder, lock: int) -> Iterator[str]:
 def _connected(address: str, variables: Mapping[str, str] = os.environ) -> Iterator[AnyDatabase]:
     """The database at an address. MongoDB's errors become BackupErrors that quote no documents."""
     try:
-        client: MongoClient[dict[str, Any]] = MongoClient(
-            address, serverSelectionTimeoutMS=FIND_TIMEOUT_MS, w="majority"
-        )
-        with client:
+        with mongodb.connect(address, serverSelectionTimeoutMS=FIND_TIMEOUT_MS, w="majority") as client:
             yield client[database_name(variables)]
     except PyMongoError as error:
         raise BackupError(f"{reason(error)}.") from error

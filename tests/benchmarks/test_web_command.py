@@ -22,3 +22,4 @@ def test_a_folder_without_scans_is_refused_before_anything_starts(tmp_path: Path
 def test_numbers_that_make_no_sense_are_refused() -> None:
     assert "at least 500 scans" in retinote("bench", "web", "--sizes", "20").stderr
     assert "give a number above zero" in retinote("bench", "web", "--rounds", "0").stderr
+    assert "--seed: give a whole number of 0 or more" in retinote("bench", "web", "--seed", "-1").stderr

@@ -91,3 +91,31 @@ def test_a_server_elsewhere_that_does_not_answer_is_said() -> None:
 
 def test_a_server_elsewhere_that_can_be_used(mongodb_uri: str) -> None:
     mongodb.answers_as_primary(mongodb_uri)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mongodb://user:op@kestrel@h/",
+        "mongodb://user:op/kestrel@h/",
+        "mongodb://user:op:kestrel@h/",
+        "mongodb://user:op%kestrel@h/",
+        "mongodb://user:op#kestrel@h/",
+        "mongodb://user:op[kestrel@h/",
+        "mongodb+srv://user:op/kestrel@h/",
+        "mongodb://user:kestrel@h:70000/",
+        "postgres://user:kestrel@h/",
+    ],
+)
+def test_an_address_that_cannot_be_one_is_said_without_its_password(address: str) -> None:
+    with pytest.raises(
+        OperationsError, match=r"RETINOTE_MONGODB_URI can't be used.*Write mongodb://"
+    ) as said:
+        mongodb.answers_as_primary(address)
+
+    assert "kestrel" not in str(said.value)
+
+
+def test_what_is_wrong_with_an_address_is_said() -> None:
+    with pytest.raises(OperationsError, match=r"\(Port must be an integer between 0 and 65535\)"):
+        mongodb.answers_as_primary("mongodb://user:kestrel@h:70000/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
@@ -59,3 +60,12 @@ def test_pages_without_a_fault_are_built(few_pages: Path) -> None:
 
     assert "the front" in (few_pages.parent / "site" / "docs" / "page.html").read_text(encoding="utf-8")
     assert commands.FRONT in (few_pages.parent / "site" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_cannot_be_is_refused_before_anything_is_built(tmp_path: Path, port: int) -> None:
+    asked = argparse.Namespace(screenshots=False, out=tmp_path / "site", serve=True, port=port)
+
+    with pytest.raises(DocsError, match=f"--port must be from 0 to 65535, not {port}"):
+        commands.docs(asked)
+    assert not asked.out.exists()

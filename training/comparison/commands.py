@@ -71,6 +71,9 @@ def compare(arguments: argparse.Namespace) -> int:
 
     if arguments.rounds < 1:
         raise DataError(f"--rounds must be at least 1, not {arguments.rounds}")
+    for option, value in (("--masked", arguments.masked), ("--bootstrap", arguments.bootstrap)):
+        if value < 0:
+            raise DataError(f"{option} can't be negative, and is {value}")
     # So that wrong data are reported before hours of training.
     split = chosen_split(arguments.split, read_all(arguments.data))
     if not arguments.models and split == "all" and arguments.split == "auto":

@@ -153,6 +153,8 @@ def split_data(arguments: argparse.Namespace) -> int:
 
     Raises DataError when the split leaks, and instead of dividing a frozen data set.
     """
+    if arguments.seed < 0:
+        raise DataError(f"--seed is {arguments.seed}; choose a whole number of 0 or more")
     manifests = [path / MANIFEST_NAME if path.is_dir() else path for path in arguments.manifests]
     for manifest in manifests:
         if not manifest.is_file():

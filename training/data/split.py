@@ -76,7 +76,7 @@ def three_way_split(
     `groups` holds a number for each scan. Raises DataError when the shares leave nothing to train, or when a label is
     missing on a side.
     """
-    if min(validation_share, test_share) < 0 or validation_share + test_share >= 1:
+    if not (min(validation_share, test_share) >= 0 and validation_share + test_share < 1):  # NaN, too
         raise DataError(
             f"validation and test shares of {validation_share:g} and {test_share:g} leave nothing to train; "
             "give two numbers from 0 whose sum is below 1"

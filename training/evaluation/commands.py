@@ -82,6 +82,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
         raise DataError(f"{arguments.out} holds a report already; choose another --out or add --overwrite")
     if arguments.bootstrap < 0:
         raise DataError(f"--bootstrap can't be negative, and is {arguments.bootstrap}")
+    if arguments.seed < 0:
+        raise DataError(f"--seed is {arguments.seed}; choose a whole number of 0 or more")
     explanations = _explanations(arguments.explanations)
     card, network = load_network(arguments.model)
     statistics = load_statistics(arguments.model, card, network)

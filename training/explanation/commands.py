@@ -67,6 +67,8 @@ def explanations(arguments: argparse.Namespace) -> int:
         raise DataError(f"--store writes the metrics of {OURS}, which --methods leaves out")
     if arguments.count < 1 or arguments.curves_on < 0:
         raise DataError("--count must be at least 1, and --curves-on not negative")
+    if arguments.seed < 0:
+        raise DataError(f"--seed is {arguments.seed}; choose a whole number of 0 or more")
     card, network = load_network(arguments.model)
     scans = read_all(arguments.data, least_labels=1)
     if arguments.split:

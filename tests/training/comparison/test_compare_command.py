@@ -94,9 +94,11 @@ def test_models_of_different_labels_and_of_the_same_name(folder_data: Path, tmp_
     [
         ([], r"neither a test nor a val split.*`\./retinote data split`"),
         (["--split", "test"], "the data have no test split"),
+        (["--masked", "-1"], "--masked can't be negative, and is -1"),
+        (["--bootstrap", "-2"], "--bootstrap can't be negative, and is -2"),
     ],
 )
-def test_data_that_hold_nothing_back_are_refused_before_the_training(
+def test_data_and_numbers_that_cannot_be_are_refused_before_the_training(
     manifest_data: Path, tmp_path: Path, options: list[str], said: str
 ) -> None:
     with pytest.raises(DataError, match=said):

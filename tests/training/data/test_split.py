@@ -109,9 +109,19 @@ def test_a_label_with_fewer_patients_than_sides_is_named() -> None:
     assert {scan.split for scan in two_sides if scan.label == "RARE"} == {"train", "val"}
 
 
-def test_impossible_shares_are_refused() -> None:
+@pytest.mark.parametrize("shares", [(0.6, 0.4), (-0.1, 0.2), (float("nan"), 0.2), (0.2, float("nan"))])
+def test_impossible_shares_are_refused(shares: tuple[float, float]) -> None:
     with pytest.raises(DataError, match="leave nothing to train"):
-        three_way_split([scan(0, "A")], [0], 0.6, 0.4, seed=0)
+        three_way_split([scan(0, "A")], [0], *shares, seed=0)
+
+
+def test_a_negative_seed_is_refused(manifest_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (manifest_data / "manifest.csv").read_text()
+
+    assert run(manifest_data, "--seed", -1) == 2
+
+    assert capsys.readouterr().err == "retinote: --seed is -1; choose a whole number of 0 or more\n"
+    assert (manifest_data / "manifest.csv").read_text() == before
 
 
 def test_no_side_gathers_the_patients_with_many_scans() -> None:

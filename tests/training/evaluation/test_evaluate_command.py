@@ -171,6 +171,8 @@ def test_the_temperature_is_fitted_on_validation_and_stored(model: Path, data: P
 
 
 def test_what_cant_be_evaluated_is_said(model: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--seed is -1; choose a whole number of 0 or more"):
+        run(model, data, tmp_path / "out", "--seed", -1)
     with pytest.raises(DataError, match="no train split"):
         run(model, data, tmp_path / "report", "--split", "train")
     with pytest.raises(DataError, match="the model knows the labels"):

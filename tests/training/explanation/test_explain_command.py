@@ -90,6 +90,8 @@ def test_what_cant_be_measured_is_said(scans: Path, tmp_path: Path) -> None:
     model = make_model(tmp_path / "store")
     with pytest.raises(DataError, match="no method 'guess'"):
         run(model, scans, tmp_path / "out", "--methods", "guess")
+    with pytest.raises(DataError, match="--seed is -1; choose a whole number of 0 or more"):
+        run(model, scans, tmp_path / "out", "--seed", -1)
     manifest = scans / "manifest.csv"
     manifest.write_text(manifest.read_text().replace(",masks/", ",").replace("mask,", "kept_mask,"))
     with pytest.raises(DataError, match="no scan has a mask"):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, evt
 from pynetdicom.sop_class import Verification
@@ -25,6 +26,11 @@ from webapp.receiver.listening import Receiver, tls_context
 from webapp.receiver.models import Arrival, Instance, Sender, State
 from webapp.receiver.wire import MAX_PDU_BYTES
 from webapp.scans import storage
+
+
+def test_a_port_that_cannot_be_is_a_line(db: None) -> None:
+    with pytest.raises(CommandError, match=r"Can't listen on 127\.0\.0\.1 port 70000"):
+        call_command("receive_dicom", "--host=127.0.0.1", "--port=70000")
 
 
 def test_c_echo(receiver: Receiver) -> None:

@@ -41,7 +41,7 @@ class Command(BaseCommand):
                     tls=tls,
                 )
             )
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise CommandError(
                 f"Can't listen on {options['host']} port {options['port']}: {error}"
             ) from error
