@@ -6,12 +6,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from handlers.engines.reports import read_reports
 from operations.errors import OperationsError
 from operations.stack import ports
-from operations.stack.folder import DataFolder, all_ready, read_state, running_state
+from operations.stack.folder import DataFolder, all_ready, living_process, running_state
 from operations.stack.options import add_data_option, add_store_option
 from operations.stack.stores import DEFAULT_STORE, wanted_stores
 from operations.table import print_table
@@ -150,14 +151,16 @@ def down(arguments: argparse.Namespace) -> int:
     if not data.is_held():
         print(f"No stack runs on {data.path}.")
         return 0
-    pid = read_state(data).get("pid")
+    pid = living_process(data)
     if pid:
-        os.kill(pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while data.is_held():
         if time.monotonic() > deadline:
+            which = f" (process {pid})" if pid else ""
             raise OperationsError(
-                f"The stack on {data.path} (process {pid}) did not stop within {STOP_TIMEOUT_S:.0f} s."
+                f"The stack on {data.path}{which} did not stop within {STOP_TIMEOUT_S:.0f} s."
             )
         time.sleep(POLL_S)
     print(f"The stack on {data.path} is stopped; its data are kept.")

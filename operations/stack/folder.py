@@ -93,8 +93,8 @@ class DataFolder:
     def hold(self, announce: Callable[[str], None]) -> int:
         """Lock the folder for this process. Returns the lock's file descriptor.
 
-        The descriptor may be passed to processes that should keep the lock until they end. Raises OperationsError if a
-        stack runs on the folder already.
+        The descriptor may be passed to processes that should keep the lock until they end. The state of an earlier stack
+        is removed. Raises OperationsError if a stack runs on the folder already.
         """
         lock = os.open(self.lock, os.O_RDWR)
         deadline = time.monotonic() + LOCK_WAIT_S
@@ -117,6 +117,8 @@ class DataFolder:
                 announce("Waiting for the services of an earlier stack to end")
                 announced = True
             time.sleep(LOCK_POLL_S)
+        # It outlives a power cut, and by now its process may be anybody's.
+        self.state.unlink(missing_ok=True)
         return lock
 
     def is_held(self) -> bool:
@@ -179,6 +181,12 @@ def read_state(folder: DataFolder) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return state
+
+
+def living_process(folder: DataFolder) -> int | None:
+    """The process of the stack that last wrote its state; None if it has ended, or there is none."""
+    pid = int(read_state(folder).get("pid", 0))
+    return pid if _is_alive(pid) else None
 
 
 def running_state(folder: DataFolder) -> dict[str, Any]:

@@ -27,8 +27,8 @@ def data(tmp_path: Path, mongodb_uri: str) -> Iterator[DataFolder]:
     data.make()
     write_private(data.mongodb_address, mongodb_uri)
     addresses = dict.fromkeys(("inference_url", "management_url", "key_file", "metrics_socket"), NOWHERE)
-    write_state(data, {"pid": os.getpid(), "model_stores": [], **addresses})
     lock = data.hold(print)
+    write_state(data, {"pid": os.getpid(), "model_stores": [], **addresses})
     yield data
     os.close(lock)
 

@@ -62,10 +62,10 @@ def run(store: Path, data: DataFolder, capsys: pytest.CaptureFixture[str]) -> Ru
 def running(data: DataFolder, *stores: Path) -> Iterator[Callable[..., int]]:
     """Runs actions while a stack holds the folder that serves from these stores; its model server is away."""
     state = {"management_url": "http://127.0.0.1:9", "key_file": "none", "model_stores": [*map(str, stores)]}
-    write_state(data, {"pid": os.getpid(), **state})
     parser = argparse.ArgumentParser()
     add_models_arguments(parser)
     lock = data.hold(print)
+    write_state(data, {"pid": os.getpid(), **state})
     try:
         yield lambda *words: models(parser.parse_args([*map(str, words), "--data-dir", str(data.path)]))
     finally:

@@ -1,5 +1,6 @@
 """What a stack decides before it starts anything: its folder and its ports."""
 
+import argparse
 import os
 import socket
 import stat
@@ -11,6 +12,7 @@ import pytest
 
 from operations.errors import OperationsError
 from operations.stack import ports
+from operations.stack.commands import down
 from operations.stack.folder import DataFolder, running_state, write_state
 from operations.stack.webapp import answered_hosts
 from tests.services import free_ports
@@ -73,8 +75,8 @@ def test_without_a_running_stack_its_database_has_no_address(folder: DataFolder)
 
 
 def test_a_folder_is_used_by_one_stack_at_a_time(folder: DataFolder) -> None:
-    write_state(folder, {"pid": os.getpid(), "url": "http://127.0.0.1:8000/"})
     lock = folder.hold(print)
+    write_state(folder, {"pid": os.getpid(), "url": "http://127.0.0.1:8000/"})
     try:
         assert folder.is_held()
         with pytest.raises(OperationsError, match=rf"runs on {folder.path} already \(process {os.getpid()}"):
@@ -110,6 +112,35 @@ def test_a_dead_stack_is_not_taken_for_a_running_one(folder: DataFolder) -> None
 
     with pytest.raises(OperationsError, match="No stack runs"):
         running_state(folder)
+
+
+def test_after_a_power_cut_nobody_elses_process_is_taken_for_the_stacks(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state of before has a number that another process has by now; the next stack has not written its own yet."""
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    write_state(folder, {"pid": other.pid, "url": "http://127.0.0.1:8000/"})
+    lock = folder.hold(print)
+    with pytest.raises(OperationsError, match="No stack runs"):
+        running_state(folder)
+    monkeypatch.setattr("time.sleep", lambda _: os.close(lock))
+
+    assert down(argparse.Namespace(data_dir=folder.path)) == 0
+
+    other.communicate(b"\n")
+    assert other.returncode == 0
+
+
+def test_what_is_left_of_a_killed_stack_is_waited_for_until_it_is_down(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = folder.hold(print)
+    write_state(folder, {"pid": 2**22 + 1, "url": "http://127.0.0.1:8000/"})
+    monkeypatch.setattr("time.sleep", lambda _: os.close(lock))
+
+    assert down(argparse.Namespace(data_dir=folder.path)) == 0
+
+    assert "is stopped; its data are kept" in capsys.readouterr().out
 
 
 def test_ports_follow_the_web_apps() -> None:
