@@ -52,7 +52,7 @@ class _ReadOnly:
         return False
 
     def has_delete_permission(self, *_: object) -> bool:
-        """What was read goes with its scan, what was refused after a while."""
+        """What was read goes with its scan. Of what was refused the files go after a while, and the documents stay."""
         return False
 
 

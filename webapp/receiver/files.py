@@ -1,4 +1,4 @@
-"""The files of instances: written as they come, known to the sweep, deleted with their documents."""
+"""The files of instances: written as they come, known to the sweep, deleted with their documents and scans."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
-from webapp.receiver.models import Instance
+from webapp.receiver.models import Arrival, Instance
 from webapp.scans import storage
 
 LEAST_FREE_BYTES = 2**30
@@ -76,3 +76,11 @@ def _names() -> Iterable[str]:
 @receiver(post_delete, sender=Instance)
 def _delete_file(instance: Instance, **_: Any) -> None:
     connection.on_commit(lambda: storage.delete(instance.file_name))
+
+
+@receiver(post_delete, sender=Arrival)
+def _delete_photographs(instance: Arrival, **_: Any) -> None:
+    """Delete the photographs of a study with the last of what they were taken beside: they have no scan of their own."""
+    of_study = Instance.objects.filter(clinic=instance.clinic, study_uid=instance.study_uid)
+    if not of_study.filter(is_enface=False).exclude(arrival=instance.key).exists():
+        of_study.filter(is_enface=True).delete()

@@ -228,6 +228,30 @@ def test_a_deleted_volume_takes_its_originals_along_and_may_come_again(
     assert Volume.objects.count() == 1
 
 
+def test_the_photographs_of_a_study_go_with_the_last_of_its_volumes(
+    receiver: Receiver, clinician: User, api: Clients
+) -> None:
+    """They name the patient, and were taken beside all that came of the study."""
+    of_another = localizer(bscans(1)[0])
+    of_another.StudyInstanceUID = "1.2.826.0.1.3680043.8.498.77"
+    of_another.SOPInstanceUID = of_another.file_meta.MediaStorageSOPInstanceUID = (
+        "1.2.826.0.1.3680043.8.498.78"
+    )
+    photograph = localizer(bscans(1)[0])
+    send(receiver, photograph, tomography(bscans(3)), *series(2), of_another)
+    read_all()
+    first, last = Volume.objects.order_by("pk").values_list("pk", flat=True)
+    photographs = Instance.objects.filter(is_enface=True)
+
+    assert api(clinician).delete(f"/api/v1/volumes/{first}/").status_code == 204
+    assert photographs.filter(sop_uid=photograph.SOPInstanceUID).exists()
+
+    assert api(clinician).delete(f"/api/v1/volumes/{last}/").status_code == 204
+    kept = Instance.objects.get()
+    assert kept.sop_uid == of_another.SOPInstanceUID
+    assert [path.name for path in storage.all_files()] == [kept.file_name]
+
+
 def test_originals_are_kept_for_a_while_only(receiver: Receiver, settings: object) -> None:
     send(receiver, *series(2))
     read_all()
