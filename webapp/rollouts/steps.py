@@ -18,7 +18,7 @@ from webapp.inference.model_server import ModelUnavailable, UnknownVersion, mode
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.rollouts import promoting
 from webapp.versions.models import Kind, Rollout, State, Withdrawn, active_key
-from webapp.versions.withdrawals import withdraw
+from webapp.versions.withdrawals import is_withdrawn, withdraw
 
 LONGEST_EVERY_S = 30 * 24 * 3600
 MOST_STAGES = 20
@@ -182,6 +182,12 @@ def _start(kind: Kind, name: str, version: str, percent: float, user: User | Non
         raise RolloutError(
             f"{version} has the same weights as {champion.version}, which answers by default. Answers are told apart by their "
             f"weights, so that a trial could compare nothing. Let the gate judge it: ./retinote models gate {name} {version}"
+        )
+    # A shadow's answers are shown to nobody.
+    if kind == Kind.CANARY and is_withdrawn(challenger.weights_sha256):
+        raise RolloutError(
+            f"{version} was withdrawn, and whatever it answers is marked so until it is promoted again. Try it in shadow: "
+            f"./retinote models shadow {name} {version}; to have it answer everybody: ./retinote models promote {name} {version}"
         )
 
     def write() -> Rollout:

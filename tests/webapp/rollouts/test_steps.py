@@ -13,9 +13,11 @@ from benchmarks.bundled import MODEL_NAME
 from tests.webapp.rollouts.conftest import CHEST, actions, canary
 from tests.webapp.rollouts.two_versions import NEW, OLD, WEIGHTS, TwoVersions
 from webapp.audit.models import WaitingRecord
+from webapp.audit.recording import SYSTEM
 from webapp.rollouts import steps, watching
 from webapp.rollouts.steps import RolloutError
-from webapp.versions.models import Kind, Rollout, State
+from webapp.versions.models import Kind, Rollout, State, Withdrawn
+from webapp.versions.withdrawals import lift, withdraw
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -111,6 +113,19 @@ def test_a_version_with_the_weights_of_the_default_is_not_tried(
         with pytest.raises(RolloutError, match=f"{NEW} has the same weights as {OLD}, .* models gate"):
             begin()
     assert not Rollout.objects.exists()
+
+
+def test_a_withdrawn_version_is_no_canary_until_it_is_promoted(versions: TwoVersions) -> None:
+    """What it answers would be marked as a withdrawn version's from the first moment on."""
+    withdraw(MODEL_NAME, NEW, WEIGHTS[NEW], Withdrawn.ROLLBACK, f"Rolled back to {OLD}.", SYSTEM)
+
+    with pytest.raises(RolloutError, match=f"{NEW} was withdrawn, .* models shadow .* models promote"):
+        canary(5)
+    assert not Rollout.objects.exists()
+    assert steps.start_shadow(MODEL_NAME, NEW, 100).version == NEW
+
+    lift(WEIGHTS[NEW], SYSTEM)
+    assert canary(5).percent == 5
 
 
 def test_a_model_of_no_modality_is_not_tried(versions: TwoVersions) -> None:

@@ -22,13 +22,15 @@ from tests.webapp.rollouts.two_versions import NEW, NORMAL, OLD, WEIGHTS, TwoVer
 from webapp.accounts.models import User
 from webapp.audit import sealing
 from webapp.audit.objects import Comparison
+from webapp.audit.recording import SYSTEM
 from webapp.core import clock
 from webapp.pacs.models import Destination, Sending
 from webapp.rollouts import repredicting
 from webapp.scans import prediction, storage
 from webapp.scans.models import MOST_ATTEMPTS, Prediction, Scan
 from webapp.scans.sweep import sweep
-from webapp.versions.models import Rollout, State, Withdrawal
+from webapp.versions.models import Rollout, State, Withdrawal, Withdrawn
+from webapp.versions.withdrawals import withdraw
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -358,15 +360,16 @@ def test_without_a_withdrawn_version() -> None:
         call_command("rollout", "repredict", MODEL_NAME)
 
 
-def test_the_command_lists_what_runs(versions: TwoVersions, rolled_back: list[str]) -> None:
+def test_the_command_lists_what_runs(versions: TwoVersions) -> None:
     canary(5, 25, every_s=600)
+    withdraw(MODEL_NAME, "0.9.0", "c" * 64, Withdrawn.ROLLBACK, "Rolled back.", SYSTEM)
     output = io.StringIO()
     call_command("rollout", "list", stdout=output)
 
     said = output.getvalue()
     assert f"{MODEL_NAME} {NEW} as canary: 5 % of all patients, beside {OLD}." in said
     assert "Next: 25 %, each after 600 guarded seconds" in said
-    assert f"{MODEL_NAME} {NEW}, withdrawn" in said
+    assert f"{MODEL_NAME} 0.9.0, withdrawn" in said
     with pytest.raises(CommandError, match=f"canary {MODEL_NAME} {NEW} --stop"):
         call_command("rollout", "running", MODEL_NAME, NEW)
     call_command("rollout", "running", MODEL_NAME, OLD)
