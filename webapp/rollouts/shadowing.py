@@ -27,7 +27,7 @@ from webapp.mongodb.transactions import all_or_nothing
 from webapp.recommendations.rules import recommend
 from webapp.rollouts.evidence import since
 from webapp.rollouts.models import ShadowAnswer
-from webapp.scans import storage
+from webapp.scans import prediction, storage
 from webapp.scans.models import Scan
 from webapp.scans.prediction import BACKGROUND_DEADLINE_S, IMAGE_MISSING
 from webapp.versions.choosing import share_of
@@ -55,7 +55,7 @@ def _answer(shadow: Rollout) -> int:
     answered = 0
     for given in _due(shadow):
         # Whoever waits comes first, also before what nobody will see.
-        if answered >= BATCH or Scan.objects.due().exists():
+        if answered >= BATCH or _somebody_waits():
             break
         try:
             _answer_one(shadow, given)
@@ -63,6 +63,12 @@ def _answer(shadow: Rollout) -> int:
             break  # `watching` ends a shadow whose version is gone
         answered += 1
     return answered
+
+
+def _somebody_waits() -> bool:
+    """Whether scans are due that can be predicted now: the model of their modality may be away, or not served any more."""
+    waiting = Scan.objects.due().order_by().values_list("modality", flat=True).distinct()
+    return any(map(prediction.is_ready, waiting))
 
 
 def _due(shadow: Rollout) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from tests.volumes import tiff_volume
 from tests.waiting import wait_for
 from tests.webapp.conftest import Clients, Upload, signed_in
 from tests.webapp.exports.test_exports import exported
-from tests.webapp.rollouts.conftest import actions
+from tests.webapp.rollouts.conftest import CHEST, actions
 from tests.webapp.rollouts.two_versions import NEW, NORMAL, OLD, TwoVersions
 from webapp.accounts.models import User
 from webapp.rollouts import disagreements, shadowing, steps, summary
@@ -72,6 +72,23 @@ def test_whoever_waits_comes_first(versions: TwoVersions, clinician: User, uploa
     assert shadowing.answer_due() == 0
     prediction.predict_queued()
     assert shadowing.answer_due() == 2
+
+
+def test_scans_that_no_model_can_answer_now_keep_no_shadow_waiting(
+    versions: TwoVersions, chest: TwoVersions, clinician: User, upload: Upload
+) -> None:
+    begin()
+    for seed in range(3):
+        upload(clinician, seed=seed, modality="oct")
+    taken_away, lungs = Scan.objects.order_by("pk")[:2]
+    Scan.objects.filter(pk=taken_away.pk).update(status=Status.QUEUED, modality="fundus")
+    assert shadowing.answer_due() == 3
+
+    Scan.objects.filter(pk=lungs.pk).update(status=Status.QUEUED, modality=CHEST)
+    upload(clinician, seed=4, modality="oct")
+    assert shadowing.answer_due() == 0, "the model of the chest answers that first"
+    chest.away = True
+    assert shadowing.answer_due() == 1
 
 
 def test_a_worker_that_dies_loses_nothing(
