@@ -24,6 +24,7 @@ from webapp.audit.models import Action
 from webapp.audit.recording import record
 from webapp.inference.version_page import added_columns
 from webapp.mongodb.transactions import all_or_nothing
+from webapp.versions.models import Rollout
 
 REGISTER, PROMOTE, ROLLBACK, RETIRE = "register", "promote", "rollback", "retire"
 ACTIONS = {
@@ -145,6 +146,8 @@ def decide(user: User, action: str, name: str, version: str, seen: str, override
     if action == REGISTER:
         made.register(name, version, before)
     elif action == RETIRE:
+        if tried := Rollout.objects.trying(name, version):
+            raise NotThere(tried.end_first)
         made.retire(name, version, before)
     elif action == PROMOTE:
         _check_not_first(before, name)

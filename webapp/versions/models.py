@@ -36,6 +36,10 @@ class RolloutQuerySet(models.QuerySet["Rollout"]):
         """The trial of this kind that runs for a model; None without one."""
         return self.filter(active=active_key(kind, name)).first()
 
+    def trying(self, name: str, version: str) -> Rollout | None:
+        """A trial of this version that runs; None without one."""
+        return self.filter(active__isnull=False, model_name=name, version=version).first()
+
 
 WATCHED = ("guarded_s", "watched_at", "missing", "figures", "cursor")
 """The fields that each look at a trial changes."""
@@ -114,6 +118,14 @@ class Rollout(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_name} {self.version} as {self.kind}"
+
+    @property
+    def end_first(self) -> str:
+        """The sentence for whoever would retire its version while it runs."""
+        return (
+            f"{self} is tried at the moment; end that first: "
+            f"./retinote models {self.kind} {self.model_name} {self.version} --stop"
+        )
 
 
 class Call(models.Model):

@@ -25,6 +25,7 @@ from webapp.accounts.models import Role
 from webapp.audit.models import Action, Intake, WaitingRecord
 from webapp.gates.models import Override
 from webapp.servers.taking_in import take_in
+from webapp.versions.models import Kind, Rollout, State, active_key
 
 NAME = "retina-oct"
 PAGE, DECIDE = "/admin/servers/modelserver/", "/admin/servers/modelserver/decide/"
@@ -125,6 +126,22 @@ def test_a_version_is_registered_promoted_and_rolled_back_by_buttons(
     assert {each.actor_name for each in records} == {"anna"}
     assert records[0].after == records[1].before
     assert records[-1].after == choice_sha256(registry.choice(NAME))
+
+
+def test_a_version_that_is_tried_is_not_retired(
+    stores: SharedStores, registry: Registry, browser: Client
+) -> None:
+    decide(browser, registry, "register", "1.1.0")
+    trial = Rollout.objects.create(
+        kind=Kind.CANARY, model_name=NAME, version="1.1.0", percent=5, active=active_key(Kind.CANARY, NAME)
+    )
+
+    refused = decide(browser, registry, "retire", "1.1.0")
+
+    assert f"{NAME} 1.1.0 as canary is tried at the moment; end that first" in refused
+    assert registry.choice(NAME).registered == ["1.1.0"]
+    Rollout.objects.filter(pk=trial.pk).update(active=None, state=State.STOPPED)
+    assert "is retired" in decide(browser, registry, "retire", "1.1.0")
 
 
 def test_of_two_pages_that_were_loaded_at_the_same_time_one_decides(

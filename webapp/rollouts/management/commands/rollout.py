@@ -99,14 +99,8 @@ class Command(BaseCommand):
             self.stdout.write(summary.withdrawn_line(withdrawal))
 
     def _running(self, options: dict[str, Any]) -> None:
-        tried = Rollout.objects.filter(
-            active__isnull=False, model_name=options["name"], version=options["version"]
-        )
-        for rollout in tried:
-            raise steps.RolloutError(
-                f"{rollout} is tried at the moment; end that first: "
-                f"./retinote models {rollout.kind} {rollout.model_name} {rollout.version} --stop"
-            )
+        if tried := Rollout.objects.trying(options["name"], options["version"]):
+            raise steps.RolloutError(tried.end_first)
 
     def _repredict(self, options: dict[str, Any]) -> None:
         take_in()  # of a rollback a moment ago
