@@ -45,8 +45,8 @@ class DecidedMeanwhile(ServingError):
 class Registry:
     """The decisions in a JSON file, or in another document. Raises ServingError if it can't be read.
 
-    A change that names the choice it was `expected` to meet is refused, by DecidedMeanwhile, if it meets another one: of
-    two administrators who decide at the same time, one does.
+    Each change returns the decisions for the model as they are then. One that names the choice it was `expected` to meet
+    is refused, by DecidedMeanwhile, if it meets another one: of two administrators who decide at the same time, one does.
     """
 
     def __init__(self, place: Path | Document) -> None:
@@ -62,18 +62,18 @@ class Registry:
 
     def note_registered(
         self, name: str, version: str, weights_sha256: str = "", expected: Choice | None = None
-    ) -> None:
+    ) -> Choice:
         """Note that a version is to be served, and with which weights, if that is said."""
 
         def change(choice: Choice) -> Choice:
             weights = choice.weights | ({version: weights_sha256} if weights_sha256 else {})
             return replace(_with_registered(choice, version), weights=weights)
 
-        self._change(name, change, expected)
+        return self._change(name, change, expected)
 
     def note_promoted(
         self, name: str, version: str, weights_sha256: str, expected: Choice | None = None
-    ) -> None:
+    ) -> Choice:
         """Note that a version is the default from now on. The previous default stays registered."""
 
         def change(choice: Choice) -> Choice:
@@ -87,11 +87,11 @@ class Registry:
                 weights=choice.weights | {version: weights_sha256},
             )
 
-        self._change(name, change, expected)
+        return self._change(name, change, expected)
 
     def note_rolled_back(
         self, name: str, version: str, weights_sha256: str, expected: Choice | None = None
-    ) -> None:
+    ) -> Choice:
         """Note that an earlier default is the default again. Versions promoted after it are forgotten as defaults.
 
         The previous default stays registered.
@@ -104,9 +104,9 @@ class Registry:
             weights = {known: choice.weights[known] for known in kept if known in choice.weights}
             return replace(choice, promoted=[*kept, version], weights=weights | {version: weights_sha256})
 
-        self._change(name, change, expected)
+        return self._change(name, change, expected)
 
-    def note_retired(self, name: str, version: str, expected: Choice | None = None) -> None:
+    def note_retired(self, name: str, version: str, expected: Choice | None = None) -> Choice:
         """Note that a version is no longer served. After the default, no version is, until another one is promoted."""
 
         def change(choice: Choice) -> Choice:
@@ -118,7 +118,7 @@ class Registry:
                 weights={known: sha256 for known, sha256 in choice.weights.items() if known != version},
             )
 
-        self._change(name, change, expected)
+        return self._change(name, change, expected)
 
     def _read(self) -> dict[str, Choice]:
         try:
@@ -133,8 +133,13 @@ class Registry:
             "./retinote models promote NAME VERSION"
         )
 
-    def _change(self, name: str, change: Callable[[Choice], Choice], expected: Choice | None = None) -> None:
+    def _change(
+        self, name: str, change: Callable[[Choice], Choice], expected: Choice | None = None
+    ) -> Choice:
+        changed = Choice()
+
         def make(text: str | None) -> str:
+            nonlocal changed
             try:
                 choices = _choices(text)
             except (ValueError, TypeError, AttributeError) as error:
@@ -145,11 +150,12 @@ class Registry:
                     f"Somebody else has decided about {name} meanwhile: {present.default or 'no version'} answers by "
                     "default. Nothing was changed; look at ./retinote models list, and decide again."
                 )
-            choices[name] = change(present)
+            choices[name] = changed = change(present)
             kept = {known: asdict(choice) for known, choice in choices.items() if choice != Choice()}
             return json.dumps(kept, indent=2) + "\n"
 
         self._document.change(make)
+        return changed
 
 
 class FileDocument:

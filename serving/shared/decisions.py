@@ -39,13 +39,13 @@ class NotThere(StoreError):
 
 
 class SharedDecisions:
-    """The decisions about one store's versions."""
+    """The decisions about one store's versions. Each change returns those for the model as they are then."""
 
     def __init__(self, stores: SharedStores, registry: Registry) -> None:
         self.stores = stores
         self.registry = registry
 
-    def register(self, name: str, version: str, expected: Choice | None = None) -> None:
+    def register(self, name: str, version: str, expected: Choice | None = None) -> Choice:
         """Have all servers load a version, beside the default. Raises StoreError if it isn't whole in the store."""
         choice = self._choice(name, expected)
         problem = self.stores.problem_at_a_glance(name, version)
@@ -58,9 +58,9 @@ class SharedDecisions:
             )
         if version in (choice.default, *choice.registered):
             raise NotThere(f"{name} {version} is registered already; see ./retinote models list.")
-        self.registry.note_registered(name, version, self.stores.weights_sha256(name, version), choice)
+        return self.registry.note_registered(name, version, self.stores.weights_sha256(name, version), choice)
 
-    def make_default(self, action: str, name: str, version: str, expected: Choice | None = None) -> None:
+    def make_default(self, action: str, name: str, version: str, expected: Choice | None = None) -> Choice:
         """Make a version the default by `promote` or `rollback`, which all servers that are there have loaded.
 
         Raises NotThere with what is missing.
@@ -71,7 +71,7 @@ class SharedDecisions:
         if choice.default is not None and (lacking := self.lacking(name, version)):
             raise NotThere(_lacking(name, version, lacking))
         note = self.registry.note_promoted if action == "promote" else self.registry.note_rolled_back
-        note(name, version, self.stores.weights_sha256(name, version), choice)
+        return note(name, version, self.stores.weights_sha256(name, version), choice)
 
     def earlier_default(self, name: str) -> str:
         """The previous default. Raises NotThere if there is none."""
@@ -80,7 +80,7 @@ class SharedDecisions:
             raise NotThere(f"No version of {name} was the default before the present one.")
         return promoted[-2]
 
-    def retire(self, name: str, version: str, expected: Choice | None = None) -> None:
+    def retire(self, name: str, version: str, expected: Choice | None = None) -> Choice:
         """Have all servers stop serving a version. Raises NotThere if it isn't registered, or is the default."""
         choice = self._choice(name, expected)
         if version == choice.default:
@@ -90,7 +90,7 @@ class SharedDecisions:
             )
         if version not in choice.registered:
             raise NotThere(f"{name} {version} is not served; see ./retinote models list.")
-        self.registry.note_retired(name, version, choice)
+        return self.registry.note_retired(name, version, choice)
 
     def lacking(self, name: str, version: str) -> list[ServerReport]:
         """The servers that are there for a model but don't have this version ready."""

@@ -37,6 +37,11 @@ def noted(
         withdrawn=changes.withdrawn(action, name, before, after, stores),
         override=override,
     )
-    change["host"] = socket.gethostname()[:MOST_LETTERS_OF_HOST]
+    leave(stores, change, socket.gethostname())
+
+
+def leave(stores: SharedStores, change: dict[str, object], host: str) -> None:
+    """Leave a note of a change that was made (`changes.described`), and where. Raises StoreError."""
+    change["host"] = host[:MOST_LETTERS_OF_HOST]
     # The time comes first, so that notes are taken in in its order.
     stores.objects.write(f"{NOTES}{change['time']}-{secrets.token_hex(8)}.json", json.dumps(change).encode())

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
 
 from serving import changes, gates
 from serving.changes import choice_sha256
 from serving.registry import Choice, DecidedMeanwhile
-from serving.shared import servers
+from serving.shared import notes, servers
 from serving.shared.decisions import NotThere, SharedDecisions, registry_in
 from serving.shared.errors import StoreError
 from serving.shared.place import objects_at
@@ -26,6 +30,8 @@ from webapp.inference.version_page import added_columns
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.versions.models import Rollout
 
+log = logging.getLogger(__name__)
+
 REGISTER, PROMOTE, ROLLBACK, RETIRE = "register", "promote", "rollback", "retire"
 ACTIONS = {
     REGISTER: Action.MODEL_REGISTER,
@@ -35,6 +41,8 @@ ACTIONS = {
 }
 REFUSALS = (StoreError, DecidedMeanwhile)
 """What `decide` and `look` raise; the texts are sentences for people."""
+MOST_OF_HOST = 30
+"""Characters of the host in a note, which leave room for the user's name."""
 
 
 @dataclass(frozen=True)
@@ -143,29 +151,16 @@ def decide(user: User, action: str, name: str, version: str, seen: str, override
             f"Somebody else has decided about {name} since this page was loaded: {before.default or 'no version'} "
             "answers by default. Nothing was changed; look again."
         )
-    if action == REGISTER:
-        made.register(name, version, before)
-    elif action == RETIRE:
-        if tried := Rollout.objects.trying(name, version):
-            raise NotThere(tried.end_first)
-        made.retire(name, version, before)
-    elif action == PROMOTE:
+    if action == RETIRE and (tried := Rollout.objects.trying(name, version)):
+        raise NotThere(tried.end_first)
+    if action == PROMOTE:
         _check_not_first(before, name)
         reason = _needed_override(made, name, version, str(before.default), override)
-        made.make_default("promote", name, version, before)
     elif action == ROLLBACK:
         version = made.earlier_default(name)
-        made.make_default("rollback", name, version, before)
-    else:
-        raise NotThere(f"There is no '{action}'.")
-    _record(user, action, name, version, before, reason)
-    return version
-
-
-def _record(user: User, action: str, name: str, version: str, before: Choice, override: str) -> None:
-    """Record a decision, and tell of it those who follow what `./retinote models` does, too."""
-    made = decisions()
-    after, weights_sha256 = made.registry.choice(name), made.stores.weights_sha256(name, version)
+    # All that a record needs is read before: the decision stands, whatever is away afterwards.
+    known, weights_sha256 = _with_weights(made, name, before), made.stores.weights_sha256(name, version)
+    after = _decided(made, action, name, version, before)
     change = changes.described(
         action,
         name,
@@ -173,23 +168,56 @@ def _record(user: User, action: str, name: str, version: str, before: Choice, ov
         weights_sha256=weights_sha256,
         before=before,
         after=after,
-        withdrawn=changes.withdrawn(action, name, before, after, made.stores),
-        override=override,
+        withdrawn=changes.withdrawn(action, name, known, after, made.stores),
+        override=reason,
     )
+    _record(user, action, change, made.stores)
+    return version
+
+
+def _with_weights(made: SharedDecisions, name: str, choice: Choice) -> Choice:
+    """The same decisions with the weights of all versions that were the default, which a rollback may withdraw."""
+    weights = {
+        version: choice.weights.get(version) or made.stores.weights_sha256(name, version)
+        for version in choice.promoted
+    }
+    return replace(choice, weights=weights)
+
+
+def _decided(made: SharedDecisions, action: str, name: str, version: str, before: Choice) -> Choice:
+    """What the decisions are once this one is made. Raises one of REFUSALS."""
+    if action == REGISTER:
+        return made.register(name, version, before)
+    if action == RETIRE:
+        return made.retire(name, version, before)
+    if action in (PROMOTE, ROLLBACK):
+        return made.make_default(action, name, version, before)
+    raise NotThere(f"There is no '{action}'.")
+
+
+def _record(user: User, action: str, change: dict[str, object], stores: SharedStores) -> None:
+    """Record a decision, and tell of it those who follow what `./retinote models` does, too.
+
+    If the database is away, a note is left in the store, as commands do, which the worker takes in. Raises StoreError.
+    """
 
     def write() -> None:
         record(
             ACTIONS[action],
             user,
             "model",
-            object_id=f"{name}/{version}",
-            before=choice_sha256(before),
-            after=choice_sha256(after),
-            weights_sha256=weights_sha256,
+            object_id=change["model"],
+            before=str(change["before"]),
+            after=str(change["after"]),
+            weights_sha256=str(change["weights_sha256"]),
         )
         tell(ACTIONS[action], change, user)
 
-    all_or_nothing(write)
+    try:
+        all_or_nothing(write)
+    except (DatabaseError, PyMongoError) as error:
+        log.error("A decision about %s is recorded later: %s", change["model"], type(error).__name__)
+        notes.leave(stores, change, f"{socket.gethostname()[:MOST_OF_HOST]} by {user.username}")
 
 
 def _needed_override(made: SharedDecisions, name: str, version: str, champion: str, override: str) -> str:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import DatabaseError
 from django.test import Client
 
 from serving.changes import choice_sha256
 from serving.registry import Registry
 from serving.shared import servers
 from serving.shared.decisions import registry_in
+from serving.shared.errors import StoreAway
 from serving.shared.folder import FolderObjects
 from serving.shared.notes import noted
 from serving.shared.servers import ServedReport, ServerReport
@@ -24,8 +26,9 @@ from tests.webapp.conftest import make_user, signed_in
 from webapp.accounts.models import Role
 from webapp.audit.models import Action, Intake, WaitingRecord
 from webapp.gates.models import Override
+from webapp.servers import shared
 from webapp.servers.taking_in import take_in
-from webapp.versions.models import Kind, Rollout, State, active_key
+from webapp.versions.models import Kind, Rollout, State, Withdrawal, active_key
 
 NAME = "retina-oct"
 PAGE, DECIDE = "/admin/servers/modelserver/", "/admin/servers/modelserver/decide/"
@@ -142,6 +145,55 @@ def test_a_version_that_is_tried_is_not_retired(
     assert registry.choice(NAME).registered == ["1.1.0"]
     Rollout.objects.filter(pk=trial.pk).update(active=None, state=State.STOPPED)
     assert "is retired" in decide(browser, registry, "retire", "1.1.0")
+
+
+@pytest.fixture
+def promoted(stores: SharedStores, registry: Registry) -> str:
+    """The weights of 1.1.0, which a rollback would withdraw; the registry of an earlier release does not name them."""
+    report(stores, "one", "1.1.0", "1.0.0")
+    weights = stores.weights_sha256(NAME, "1.1.0")
+    registry.note_promoted(NAME, "1.1.0", "")
+    return weights
+
+
+def test_a_decision_is_recorded_also_when_the_store_is_away_right_after_it(
+    promoted: str, registry: Registry, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = FolderObjects.exchange
+
+    def away(*_: object) -> None:
+        raise StoreAway("The store can't be reached.")
+
+    def exchange_and_go(objects: FolderObjects, name: str, content: bytes, expected: str | None) -> None:
+        exchange(objects, name, content, expected)
+        monkeypatch.setattr(FolderObjects, "read", away)
+
+    monkeypatch.setattr(FolderObjects, "exchange", exchange_and_go)
+
+    assert "1.0.0 answers by default again" in decide(browser, registry, "rollback")
+
+    assert [each.action for each in WaitingRecord.objects.filter(kind="model")] == [Action.MODEL_ROLLBACK]
+    assert Withdrawal.objects.get().weights_sha256 == promoted
+
+
+def test_a_decision_is_recorded_later_when_the_database_is_away_right_after_it(
+    promoted: str, registry: Registry, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise DatabaseError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shared, "record", away)
+        assert "1.0.0 answers by default again" in decide(browser, registry, "rollback")
+    assert not WaitingRecord.objects.filter(kind="model").exists()
+
+    assert take_in() == 1
+
+    recorded = WaitingRecord.objects.get(kind="model")
+    assert (recorded.action, recorded.object_id) == (Action.MODEL_ROLLBACK, f"{NAME}/1.0.0")
+    assert " by anna at 20" in recorded.asked
+    assert recorded.after == choice_sha256(registry.choice(NAME))
+    assert Withdrawal.objects.get().weights_sha256 == promoted
 
 
 def test_of_two_pages_that_were_loaded_at_the_same_time_one_decides(
