@@ -23,6 +23,7 @@ from webapp.audit.models import Action
 from webapp.audit.recording import record
 from webapp.core import clock
 from webapp.mongodb.transactions import all_or_nothing
+from webapp.scans.holding import hold
 from webapp.scans.models import Scan
 from webapp.scans.views import ID, visible_scan
 
@@ -77,11 +78,16 @@ class ScanAnnotationsView(APIView):
             )
 
         def write() -> Annotation:
+            hold(scan.pk)
             annotation = Annotation.objects.create(scan=scan, author=user, **given.validated_data)
             record(Action.ANNOTATION_CREATE, user, "annotation", scan_id=scan.pk, after=annotation)
             return annotation
 
-        return _answer(request, all_or_nothing(write), status.HTTP_201_CREATED)
+        try:
+            made = all_or_nothing(write)
+        except Scan.DoesNotExist as error:  # deleted meanwhile
+            raise Http404 from error
+        return _answer(request, made, status.HTTP_201_CREATED)
 
 
 class AnnotationView(APIView):

@@ -14,6 +14,7 @@ from webapp.reviews.models import Adjudication, Review, Source, Verdict
 from webapp.reviews.outcome import fields_of, final_of, independent_labels, pairs_of
 from webapp.scans import disclosure
 from webapp.scans.final import By, FinalReading
+from webapp.scans.holding import hold
 from webapp.scans.models import Scan
 from webapp.scans.outcomes import Outcome, tell
 
@@ -183,9 +184,13 @@ def _update_readings(scan: Scan) -> None:
 
 
 def settle(scan: Scan, adjudicator: User, label: str, comment: str = "") -> Adjudication:
-    """Keep an adjudicator's label as the one that settles the scan; earlier adjudications and all verdicts stay."""
+    """Keep an adjudicator's label as the one that settles the scan; earlier adjudications and all verdicts stay.
+
+    Raises Scan.DoesNotExist if the scan was deleted.
+    """
 
     def write() -> Adjudication:
+        hold(scan.pk)
         final = fields_of(FinalReading(By.ADJUDICATOR, (label,)), scan.model_name)
         Scan.objects.filter(pk=scan.pk).update(settled_label=label, **final)
         settled = Adjudication.objects.create(

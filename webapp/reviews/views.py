@@ -139,5 +139,8 @@ class AdjudicationView(ScanReviewsView):
             )
         given = AdjudicationSerializer(data=request.data, context=context)
         given.is_valid(raise_exception=True)
-        settled = reading.settle(scan, user, **given.validated_data)
+        try:
+            settled = reading.settle(scan, user, **given.validated_data)
+        except Scan.DoesNotExist as error:
+            raise Http404 from error
         return Response(AdjudicationSerializer(settled, context=context).data, status=status.HTTP_201_CREATED)

@@ -28,6 +28,7 @@ from webapp.recommendations.rules import recommend
 from webapp.rollouts.evidence import since
 from webapp.rollouts.models import ShadowAnswer
 from webapp.scans import prediction, storage
+from webapp.scans.holding import hold
 from webapp.scans.models import Scan
 from webapp.scans.prediction import BACKGROUND_DEADLINE_S, IMAGE_MISSING
 from webapp.versions.choosing import share_of
@@ -172,8 +173,7 @@ def _champion_ms(image: bytes, model: str) -> float | None:
 
 def _store(shadow: Rollout, given: dict[str, Any], **said: Any) -> None:
     def write() -> None:
-        if not Scan.objects.filter(pk=given["scan_id"]).exists():
-            return  # deleted meanwhile
+        hold(given["scan_id"])
         made = ShadowAnswer.objects.create(
             rollout=shadow,
             scan_id=given["scan_id"],
@@ -195,5 +195,5 @@ def _store(shadow: Rollout, given: dict[str, Any], **said: Any) -> None:
 
     try:
         all_or_nothing(write)
-    except IntegrityError:
-        pass  # another worker was first
+    except (IntegrityError, Scan.DoesNotExist):
+        pass  # another worker was first, or the scan was deleted meanwhile

@@ -9,8 +9,10 @@ import pytest
 from tests.webapp.conftest import Clients, Predicted, Upload
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
+from webapp.annotations.serializers import AnnotationSerializer
 from webapp.annotations.views import MAX_SHAPES
 from webapp.audit.models import WaitingRecord
+from webapp.scans.deletion import delete_scan
 from webapp.scans.models import Scan
 
 POLYGON = '<svg xmlns="http://www.w3.org/2000/svg"><polygon points="10,10 20.5,10 15,30"/></svg>'
@@ -126,6 +128,21 @@ def test_two_windows_do_not_overwrite_each_other(path: str, clinician: User, api
     now = client.get(one)
     assert now.json()["comment"] == "first"
     assert client.delete(one, headers={"If-Match": now.headers["ETag"]}).status_code == 204
+
+
+def test_what_is_drawn_on_a_scan_while_that_is_deleted_is_not_kept(
+    path: str, clinician: User, api: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = AnnotationSerializer.is_valid
+
+    def slow(*asked: Any, **options: Any) -> bool:
+        delete_scan(Scan.objects.get(), clinician)
+        return check(*asked, **options)
+
+    monkeypatch.setattr(AnnotationSerializer, "is_valid", slow)
+
+    assert api(clinician).post(path, drawing(comment="of P-17")).status_code == 404
+    assert not Annotation.objects.exists()
 
 
 def test_a_stranger_does_not_find_it(path: str, clinician: User, stranger: User, api: Clients) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.webapp.conftest import SEEN, Clients, Predicted
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.reviews import reading
+from webapp.reviews.models import Adjudication
+from webapp.reviews.serializers import AdjudicationSerializer
+from webapp.scans.deletion import delete_scan
 from webapp.scans.models import Scan
 
 
@@ -119,6 +124,23 @@ def test_only_adjudicators_settle_and_nobodys_verdict_changes(
         "clara": "CNV",
         "colin": "DME",
     }
+
+
+def test_what_settles_a_scan_while_that_is_deleted_is_not_kept(
+    scan: Scan, administrator: User, clinician: User, api: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading.record(scan, clinician, "agree")
+    check = AdjudicationSerializer.is_valid
+
+    def slow(*asked: Any, **options: Any) -> bool:
+        delete_scan(scan, clinician)
+        return check(*asked, **options)
+
+    monkeypatch.setattr(AdjudicationSerializer, "is_valid", slow)
+
+    said = {"label": "CNV", "comment": "as in P-17"}
+    assert api(administrator).post(path(scan, "adjudication"), said).status_code == 404
+    assert not Adjudication.objects.exists()
 
 
 def test_there_is_nothing_to_settle_before_anybody_has_read(

@@ -151,6 +151,23 @@ def test_what_a_scan_has_in_shadow_goes_with_it(
     assert not ShadowAnswer.objects.exists()
 
 
+def test_a_scan_that_is_deleted_while_the_challenger_answers_gets_nothing(
+    versions: TwoVersions, clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin()
+    scan = Scan.objects.get(pk=upload(clinician).json()["id"])
+    timed = shadowing._timed
+
+    def slow(*asked: Any) -> Any:
+        delete_scan(scan, clinician)
+        return timed(*asked)
+
+    monkeypatch.setattr(shadowing, "_timed", slow)
+    shadowing.answer_due()
+
+    assert not ShadowAnswer.objects.exists()
+
+
 def test_the_figures_and_the_disagreements(versions: TwoVersions, clinician: User, upload: Upload) -> None:
     shadow = begin()
     first = upload(clinician, seed=1).json()["id"]
