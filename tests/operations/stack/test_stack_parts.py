@@ -6,7 +6,9 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -114,6 +116,12 @@ def test_a_dead_stack_is_not_taken_for_a_running_one(folder: DataFolder) -> None
         running_state(folder)
 
 
+def let_go_while_down_waits(lock: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is free once `down` has looked for the first time."""
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: os.close(lock))
+    monkeypatch.setattr("operations.stack.commands.time", clock)
+
+
 def test_after_a_power_cut_nobody_elses_process_is_taken_for_the_stacks(
     folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +131,7 @@ def test_after_a_power_cut_nobody_elses_process_is_taken_for_the_stacks(
     lock = folder.hold(print)
     with pytest.raises(OperationsError, match="No stack runs"):
         running_state(folder)
-    monkeypatch.setattr("time.sleep", lambda _: os.close(lock))
+    let_go_while_down_waits(lock, monkeypatch)
 
     assert down(argparse.Namespace(data_dir=folder.path)) == 0
 
@@ -136,7 +144,7 @@ def test_what_is_left_of_a_killed_stack_is_waited_for_until_it_is_down(
 ) -> None:
     lock = folder.hold(print)
     write_state(folder, {"pid": 2**22 + 1, "url": "http://127.0.0.1:8000/"})
-    monkeypatch.setattr("time.sleep", lambda _: os.close(lock))
+    let_go_while_down_waits(lock, monkeypatch)
 
     assert down(argparse.Namespace(data_dir=folder.path)) == 0
 
