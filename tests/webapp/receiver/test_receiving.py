@@ -102,7 +102,7 @@ def test_what_came_while_the_machine_was_busy_is_read_whole_later(
     read_all()
 
     assert (Arrival.objects.get().state, Scan.objects.count()) == (State.READ, 3)
-    assert Volume.objects.get().gaps == {}
+    assert Volume.objects.get().gaps == []
 
 
 def test_photographs_beside_a_volume_leave_it_the_room_to_be_decoded(

@@ -228,7 +228,7 @@ def test_a_machine_that_is_busy_for_a_moment_stores_nothing_of_a_volume(
     assert not [file for file in Path(settings.MEDIA_ROOT).rglob("*") if file.is_file()]
 
     assert sent().status_code == 202
-    assert (Scan.objects.count(), Volume.objects.get().gaps) == (3, {})
+    assert (Scan.objects.count(), Volume.objects.get().gaps) == (3, [])
 
 
 def test_a_disk_without_room_for_a_process_to_decode_in_is_told(
