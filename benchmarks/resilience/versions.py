@@ -100,13 +100,18 @@ class VersionsSubject:
         def rolled_back(before: VersionsState) -> VersionsState:
             return VersionsState(old, 0, before.shadow, before.withdrawn | {new})
 
+        def tried(before: VersionsState) -> VersionsState:
+            return VersionsState(old, 30.0, before.shadow, before.withdrawn - {new})
+
         def promoted(before: VersionsState) -> VersionsState:
             return VersionsState(new, 0, before.shadow, before.withdrawn - {new})
 
+        # The round before has withdrawn the version that becomes the canary.
+        begin = ("canary", name, new, "--percent=30", "--web-app-only", "--lift-withdrawal")
         return [
             Step("shadow", ("shadow", name, new), made(shadow=new)),
             Step("end of the shadow", ("shadow", name, new, "--stop"), made(shadow="")),
-            Step("canary", ("canary", name, new, "--percent=30", "--web-app-only"), made(canary=30.0)),
+            Step("canary", begin, tried),
             Step("greater canary", ("canary", name, new, "--percent=70"), made(canary=70.0)),
             Step("promotion", self._promotion(), promoted),
             Step("rollback", ("rollback", name), rolled_back),
@@ -157,11 +162,15 @@ class VersionsSubject:
             return False
 
     def ends(self, step: Step, before: VersionsState) -> tuple[VersionsState, ...]:
-        """The states in which a step may end: what it says, and, with a canary, what its guardrails leave of it."""
+        """The states in which a step may end: what it says, and, with a canary, what is left where that was ended.
+
+        A guardrail withdraws the version, too; that the model server did not serve it for a moment does not.
+        """
         after = step.after(before)
         if not (before.canary or after.canary):
             return (after,)
-        return (after, replace(before, canary=0.0, withdrawn=before.withdrawn | {self.challenger}))
+        ended = replace(before, canary=0.0, withdrawn=before.withdrawn - {self.challenger})
+        return (after, replace(ended, withdrawn=before.withdrawn | {self.challenger}), ended)
 
     def take(self, step: Step) -> bool:
         """Take a step and wait for its state; False if a guardrail has stopped the canary meanwhile.

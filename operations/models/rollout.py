@@ -56,6 +56,11 @@ def add_canary_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave direct callers of the model server to the default; needed where there is no gateway",
     )
+    parser.add_argument(
+        "--lift-withdrawal",
+        action="store_true",
+        help="try a withdrawn version all the same; what it has answered is no longer marked",
+    )
     parser.add_argument("--stop", action="store_true", help="have the default answer everybody again")
 
 
@@ -83,6 +88,8 @@ def canary(arguments: argparse.Namespace) -> int:
         words.append(f"--every-s={arguments.every}")
     if arguments.web_app_only:
         words.append("--web-app-only")
+    if arguments.lift_withdrawal:
+        words.append("--lift-withdrawal")
     return _manage(arguments, words)
 
 

@@ -18,7 +18,7 @@ from webapp.inference.model_server import ModelUnavailable, UnknownVersion, mode
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.rollouts import promoting
 from webapp.versions.models import Kind, Rollout, State, Withdrawn, active_key
-from webapp.versions.withdrawals import is_withdrawn, withdraw
+from webapp.versions.withdrawals import is_withdrawn, lift, withdraw
 
 LONGEST_EVERY_S = 30 * 24 * 3600
 MOST_STAGES = 20
@@ -42,12 +42,13 @@ def start_canary(
     every_s: int = 0,
     *,
     web_app_only: bool = False,
+    lift_withdrawal: bool = False,
     user: User | None = None,
 ) -> Rollout:
     """Have a version answer this share of the patients, or a greater one than until now. Raises RolloutError.
 
     `stages` are the percentages that follow, each after so many seconds. At 100 the version is promoted, and the canary
-    has ended.
+    has ended. A withdrawn version is tried only if its withdrawal is to be lifted: whatever it answered would be marked.
     """
     _check_percent(percent, "A percentage is a number above 0 and at most 100.")
     _check_stages(percent, stages, every_s)
@@ -70,6 +71,7 @@ def start_canary(
         version,
         percent,
         user,
+        lift_withdrawal=lift_withdrawal,
         stages=list(stages),
         every_s=every_s,
         web_app_only=web_app_only,
@@ -161,7 +163,16 @@ def finish(canary: Rollout) -> Rollout:
         raise
 
 
-def _start(kind: Kind, name: str, version: str, percent: float, user: User | None, **values: Any) -> Rollout:
+def _start(
+    kind: Kind,
+    name: str,
+    version: str,
+    percent: float,
+    user: User | None,
+    *,
+    lift_withdrawal: bool = False,
+    **values: Any,
+) -> Rollout:
     if name not in (asked := modalities.models()):
         raise RolloutError(
             f"The web app does not ask {name}: the models of its modalities are {', '.join(asked)}."
@@ -184,10 +195,11 @@ def _start(kind: Kind, name: str, version: str, percent: float, user: User | Non
             f"weights, so that a trial could compare nothing. Let the gate judge it: ./retinote models gate {name} {version}"
         )
     # A shadow's answers are shown to nobody.
-    if kind == Kind.CANARY and is_withdrawn(challenger.weights_sha256):
+    if kind == Kind.CANARY and not lift_withdrawal and is_withdrawn(challenger.weights_sha256):
         raise RolloutError(
-            f"{version} was withdrawn, and whatever it answers is marked so until it is promoted again. Try it in shadow: "
-            f"./retinote models shadow {name} {version}; to have it answer everybody: ./retinote models promote {name} {version}"
+            f"{version} was withdrawn, and whatever it answers is marked so. Try it in shadow, which nobody sees: "
+            f"./retinote models shadow {name} {version}; or, if it was withdrawn for a reason that is gone, as canary with "
+            "--lift-withdrawal, after which nothing that it has answered is marked any more."
         )
 
     def write() -> Rollout:
@@ -206,6 +218,8 @@ def _start(kind: Kind, name: str, version: str, percent: float, user: User | Non
         record(
             Action.ROLLOUT_START, acting(), "rollout", after=made, weights_sha256=challenger.weights_sha256
         )
+        if kind == Kind.CANARY:
+            lift(challenger.weights_sha256, acting())
         return made
 
     try:

@@ -1,4 +1,4 @@
-"""Withdrawn versions: made by a rollback or a guardrail, lifted by a promotion, and what they mark."""
+"""Withdrawn versions: made by a rollback or a guardrail, lifted by a promotion or a canary, and what they mark."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def withdraw(name: str, version: str, weights_sha256: str, why: Withdrawn, reaso
 
 
 def lift(weights_sha256: str, actor: Actor) -> None:
-    """Lift the withdrawal of these weights, which were promoted again. For the transaction of what tells of that."""
+    """Lift the withdrawal of these weights, which are to answer again. For the transaction of what tells of that."""
     for before in Withdrawal.objects.filter(active=weights_sha256) if weights_sha256 else ():
         Withdrawal.objects.filter(pk=before.pk).update(active=None, lifted_at=clock.now())
         after = Withdrawal.objects.get(pk=before.pk)

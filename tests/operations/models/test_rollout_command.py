@@ -46,6 +46,10 @@ def run(*words: str) -> int:
             ("canary", NAME, VERSION, "--stages", "5,25,50,100", "--every", "1h", "--web-app-only"),
             ["canary", NAME, VERSION, "--stages=5,25,50,100", "--every-s=3600", "--web-app-only"],
         ),
+        (
+            ("canary", NAME, VERSION, "--percent", "5", "--lift-withdrawal"),
+            ["canary", NAME, VERSION, "--percent=5.0", "--lift-withdrawal"],
+        ),
         (("canary", NAME, VERSION, "--stop"), ["canary", NAME, VERSION, "--stop"]),
         (("trials",), ["list"]),
         (("repredict", NAME), ["repredict", NAME]),

@@ -16,8 +16,8 @@ from webapp.audit.models import WaitingRecord
 from webapp.audit.recording import SYSTEM
 from webapp.rollouts import steps, watching
 from webapp.rollouts.steps import RolloutError
-from webapp.versions.models import Kind, Rollout, State, Withdrawn
-from webapp.versions.withdrawals import lift, withdraw
+from webapp.versions.models import Kind, Rollout, State, Withdrawal, Withdrawn
+from webapp.versions.withdrawals import withdraw
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -115,17 +115,18 @@ def test_a_version_with_the_weights_of_the_default_is_not_tried(
     assert not Rollout.objects.exists()
 
 
-def test_a_withdrawn_version_is_no_canary_until_it_is_promoted(versions: TwoVersions) -> None:
+def test_a_withdrawn_version_is_a_canary_only_if_its_withdrawal_is_lifted(versions: TwoVersions) -> None:
     """What it answers would be marked as a withdrawn version's from the first moment on."""
     withdraw(MODEL_NAME, NEW, WEIGHTS[NEW], Withdrawn.ROLLBACK, f"Rolled back to {OLD}.", SYSTEM)
 
-    with pytest.raises(RolloutError, match=f"{NEW} was withdrawn, .* models shadow .* models promote"):
+    with pytest.raises(RolloutError, match=f"{NEW} was withdrawn, .* models shadow .* --lift-withdrawal"):
         canary(5)
     assert not Rollout.objects.exists()
     assert steps.start_shadow(MODEL_NAME, NEW, 100).version == NEW
 
-    lift(WEIGHTS[NEW], SYSTEM)
-    assert canary(5).percent == 5
+    assert canary(5, lift_withdrawal=True).percent == 5
+    assert not Withdrawal.objects.standing().exists()
+    assert "version.accept" in actions()
 
 
 def test_a_model_of_no_modality_is_not_tried(versions: TwoVersions) -> None:

@@ -14,6 +14,7 @@ from benchmarks.bundled import MODEL_NAME
 from serving import changes
 from serving.registry import Choice
 from tests.volumes import tiff_volume
+from tests.waiting import wait_for
 from tests.webapp.conftest import Clients, Upload, signed_in
 from tests.webapp.exports.test_exports import exported, rows
 from tests.webapp.report_text import report_text
@@ -167,6 +168,7 @@ def volume_sent(
     versions.says[OLD] = NORMAL
     assert upload(clinician, tiff_volume(3)).status_code < 300
     prediction.predict_queued()
+    wait_for(Sending.objects.exists, what="the last answer, which another thread may be about to store")
     versions.default = OLD
     change("rollback", OLD, {NEW: WEIGHTS[NEW]})
     assert times_sent() == 1

@@ -39,6 +39,7 @@ class Command(BaseCommand):
                 one.add_argument("--stages", default="")
                 one.add_argument("--every-s", type=int, default=0)
                 one.add_argument("--web-app-only", action="store_true")
+                one.add_argument("--lift-withdrawal", action="store_true")
         actions.add_parser("list")
         running = actions.add_parser("running", help="exit with 1 and a sentence if this version is tried")
         running.add_argument("name")
@@ -84,6 +85,7 @@ class Command(BaseCommand):
             stages,
             options["every_s"],
             web_app_only=options["web_app_only"],
+            lift_withdrawal=options["lift_withdrawal"],
         )
         self._tell(made)
 
