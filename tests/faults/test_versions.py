@@ -77,12 +77,20 @@ def test_rounds_under_load_lose_double_and_mix_nothing(
 
 
 def _victim(under_test: Subject, name: str) -> Callable[[], None]:
+    def running() -> int | None:
+        try:
+            return under_test.pid(name)
+        except LookupError:  # it ended by itself, as what it relies on was killed a moment ago
+            return None
+
     def kill() -> None:
         if name == SUPERVISOR:
             os.kill(under_test.state["pid"], signal.SIGKILL)
             under_test.start()
         else:
-            os.kill(under_test.pid(name), signal.SIGKILL)
+            pid = wait_for(running, timeout_s=120.0, what=f"the {name}")
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
 
     return kill
 
