@@ -14,10 +14,10 @@ from handlers.checks import STRICT, Composed, Count, Line, OneOf, Sha256, Share,
 STATISTICS_NAME = "statistics.safetensors"
 """The statistics' file beside a model's weights."""
 MAHALANOBIS, NEIGHBOURS, BOTH = "mahalanobis", "neighbours", "both"
-DESCRIBING_STATISTICS = ("calibrated_on", "figures", "nearest", "outliers", "reference")
-"""Fields that say how the statistics came about and what they are compared with, but change no answer."""
 METHODS = (MAHALANOBIS, NEIGHBOURS, BOTH)
 """Measures of strangeness: distance to Gaussians of the labels, to the nearest neighbours, or the mean rank of both."""
+DESCRIBING_STATISTICS = ("calibrated_on", "figures", "nearest", "outliers", "reference")
+"""Fields that say how the statistics came about and what they are compared with, but change no answer."""
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -218,7 +218,7 @@ def _start(
         record(
             Action.ROLLOUT_START, acting(), "rollout", after=made, weights_sha256=challenger.weights_sha256
         )
-        if kind == Kind.CANARY:
+        if lift_withdrawal:
             lift(challenger.weights_sha256, acting())
         return made
 

@@ -129,6 +129,17 @@ def test_a_withdrawn_version_is_a_canary_only_if_its_withdrawal_is_lifted(versio
     assert "version.accept" in actions()
 
 
+def test_a_withdrawal_that_comes_as_a_canary_begins_stands(
+    versions: TwoVersions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only who asks for it takes a withdrawal back."""
+    monkeypatch.setattr(steps, "is_withdrawn", lambda weights: False)  # not yet, when it was looked at
+    withdraw(MODEL_NAME, NEW, WEIGHTS[NEW], Withdrawn.ROLLBACK, f"Rolled back to {OLD}.", SYSTEM)
+
+    assert canary(5).percent == 5
+    assert Withdrawal.objects.standing().exists()
+
+
 def test_a_model_of_no_modality_is_not_tried(versions: TwoVersions) -> None:
     with pytest.raises(
         RolloutError, match=f"does not ask fundus: the models of its modalities are {MODEL_NAME}"
