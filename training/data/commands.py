@@ -24,6 +24,7 @@ from training.data.manifest import (
     write_table,
 )
 from training.data.reading import join
+from training.seeds import check_seed
 from training.simulator.commands import add_simulate_arguments, simulate
 from training.simulator.graft_commands import add_graft_arguments, graft
 
@@ -153,8 +154,7 @@ def split_data(arguments: argparse.Namespace) -> int:
 
     Raises DataError when the split leaks, and instead of dividing a frozen data set.
     """
-    if arguments.seed < 0:
-        raise DataError(f"--seed is {arguments.seed}; choose a whole number of 0 or more")
+    check_seed(arguments.seed)
     manifests = [path / MANIFEST_NAME if path.is_dir() else path for path in arguments.manifests]
     for manifest in manifests:
         if not manifest.is_file():

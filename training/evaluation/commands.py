@@ -76,14 +76,14 @@ def evaluate(arguments: argparse.Namespace) -> int:
     from training.evaluation import report
     from training.evaluation.assessment import AssessmentOptions, assess
     from training.evaluation.table import print_table
+    from training.seeds import check_seed
     from training.statistics.features import embed
 
     if (arguments.out / report.REPORT_NAME).exists() and not arguments.overwrite:
         raise DataError(f"{arguments.out} holds a report already; choose another --out or add --overwrite")
     if arguments.bootstrap < 0:
         raise DataError(f"--bootstrap can't be negative, and is {arguments.bootstrap}")
-    if arguments.seed < 0:
-        raise DataError(f"--seed is {arguments.seed}; choose a whole number of 0 or more")
+    check_seed(arguments.seed)
     explanations = _explanations(arguments.explanations)
     card, network = load_network(arguments.model)
     statistics = load_statistics(arguments.model, card, network)

@@ -58,6 +58,7 @@ def explanations(arguments: argparse.Namespace) -> int:
     from training.explanation.measuring import choose, measure, read_masked
     from training.explanation.methods import NAMES, OURS
     from training.explanation.results import NUMBERS_NAME, SHEET_NAME, store, write_results
+    from training.seeds import check_seed
 
     methods = arguments.methods or list(NAMES)
     unknown = [name for name in methods if name not in NAMES]
@@ -67,8 +68,7 @@ def explanations(arguments: argparse.Namespace) -> int:
         raise DataError(f"--store writes the metrics of {OURS}, which --methods leaves out")
     if arguments.count < 1 or arguments.curves_on < 0:
         raise DataError("--count must be at least 1, and --curves-on not negative")
-    if arguments.seed < 0:
-        raise DataError(f"--seed is {arguments.seed}; choose a whole number of 0 or more")
+    check_seed(arguments.seed)
     card, network = load_network(arguments.model)
     scans = read_all(arguments.data, least_labels=1)
     if arguments.split:

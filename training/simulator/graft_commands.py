@@ -19,6 +19,7 @@ from training.data.manifest import (
     write_manifest,
 )
 from training.data.sources import GRAFTED, is_simulated
+from training.seeds import check_seed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,8 +68,7 @@ def graft(arguments: argparse.Namespace) -> int:
         raise DataError("--labels names a label twice")
     if arguments.per_class < 1:
         raise DataError(f"--per-class must be at least 1, not {arguments.per_class}")
-    if arguments.seed < 0:
-        raise DataError(f"--seed is {arguments.seed}; choose a whole number of 0 or more")
+    check_seed(arguments.seed)
     if (arguments.out / MANIFEST_NAME).exists():
         raise DataError(f"{arguments.out} holds scans already; choose another --out")
     healthy = _healthy(arguments.data, arguments.splits)

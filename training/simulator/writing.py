@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from training.data.manifest import MANIFEST_NAME, DataError, write_table
 from training.data.sources import SIMULATED
+from training.seeds import check_seed
 from training.simulator.chest import simulate_chest
 from training.simulator.device import Bytes
 from training.simulator.findings import as_mask
@@ -101,8 +102,7 @@ def check(order: Order, workers: int | None) -> None:
         raise DataError("--labels names a label twice")
     if order.per_class < 1:
         raise DataError(f"--per-class is {order.per_class}; draw at least 1 scan of each label")
-    if order.seed < 0:
-        raise DataError(f"--seed is {order.seed}; choose a whole number of 0 or more")
+    check_seed(order.seed)
     if workers is not None and workers < 1:
         raise DataError(f"--workers is {workers}; at least 1 process is needed")
     for option, pixels in zip(("--height", "--width"), order.size, strict=True):
