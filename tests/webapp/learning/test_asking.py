@@ -36,9 +36,10 @@ def test_an_administrator_asks_and_the_worker_makes_it(
     assert not shown["under_way"] and shown["last"]["number"] == 1
     (made,) = shown["data_sets"]
     assert (made["scans"], made["patients"], made["sha256"]) == (12, 12, newest().sha256)
-    assert made["labels"]["CNV"]["train"] >= 2 and made["told"][0].startswith(
-        "Data set 1 for retina-oct: 12 scans"
-    )
+    # Pseudonyms decide which of the four scans are learnt from; each installation has others.
+    of_cnv = made["labels"]["CNV"]
+    assert sum(of_cnv.values()) == 4 and min(of_cnv.get(split, 0) for split in ("train", "val", "test")) >= 1
+    assert made["told"][0].startswith("Data set 1 for retina-oct: 12 scans")
     assert (newest().made_by, newest().rules["readers"], newest().rules["with_text"]) == (
         administrator,
         1,
