@@ -22,6 +22,12 @@ So a clock that jumps ahead brings no stage nearer by more than this, and one th
 nobody watches, no time passes for a canary.
 """
 
+LONGEST_ABSENCE = timedelta(minutes=10)
+"""How long a version may be missing from the model server before its trial ends.
+
+A server that has started serves the defaults first and loads what is tried after them; meanwhile the default answers.
+"""
+
 
 def watch() -> int:
     """Look at all trials that run; returns how many."""
@@ -47,7 +53,13 @@ def _watch(rollout: Rollout) -> None:
         if rollout.kind == Kind.CANARY:
             _guard(rollout, judge(rollout))
         return
-    if ended or rollout.kind == Kind.SHADOW:
+    except UnknownVersion:
+        _wait_for_version(rollout, now)
+        return
+    if ended:
+        return
+    if rollout.kind == Kind.SHADOW:
+        _note(rollout, [])
         return
     judged = judge(rollout)
     if not _guard(rollout, judged):
@@ -59,18 +71,18 @@ def _watch(rollout: Rollout) -> None:
 
 
 def _claim(rollout: Rollout, now: datetime) -> bool:
-    """Count the time since the last look as guarded; False if another worker has just looked."""
-    seen = rollout.watched_at
+    """Count the time since the last look as guarded, if the version was there; False if another worker has just looked."""
+    seen = None if rollout.absent_since else rollout.watched_at
     passed = min(max(now - seen, timedelta(0)), LONGEST_STEP) if seen else timedelta(0)
     rollout.guarded_s += passed.total_seconds()
     same = Rollout.objects.filter(
-        pk=rollout.pk, revision=rollout.revision, watched_at=seen, active__isnull=False
+        pk=rollout.pk, revision=rollout.revision, watched_at=rollout.watched_at, active__isnull=False
     )
     return bool(same.update(watched_at=now, guarded_s=rollout.guarded_s))
 
 
 def _ended_by_others(rollout: Rollout) -> bool:
-    """End a trial whose version or champion is no longer what it was. Raises ModelUnavailable."""
+    """End a trial whose version or champion is no longer what it was. Raises ModelUnavailable and UnknownVersion."""
     client = model_client(rollout.model_name)
     default = client.card()
     if default.weights_sha256 == rollout.weights_sha256:
@@ -87,15 +99,25 @@ def _ended_by_others(rollout: Rollout) -> bool:
         reason = f"{default.version} answers by default now, and no longer {rollout.champion}, which it was compared with."
         end(rollout, State.STOPPED, reason)
         return True
-    try:
-        own = client.card(rollout.version)
-    except UnknownVersion:
-        end(rollout, State.STOPPED, f"The model server no longer serves {rollout.version}.")
-        return True
+    own = client.card(rollout.version)
     if own.weights_sha256 != rollout.weights_sha256:
         end(rollout, State.STOPPED, f"{rollout.version} has other weights than when it began.")
         return True
     return False
+
+
+def _wait_for_version(rollout: Rollout, now: datetime) -> None:
+    """End the trial of a version that has been missing too long; until then the default answers in its place."""
+    since = rollout.absent_since or now
+    if now - since >= LONGEST_ABSENCE:
+        end(rollout, State.STOPPED, f"The model server no longer serves {rollout.version}.")
+        return
+    minutes = round(LONGEST_ABSENCE.total_seconds() / 60)
+    said = (
+        f"The model server does not serve {rollout.version}, so the default answers; the trial ends after {minutes} minutes "
+        "of that."
+    )
+    _note(rollout, [said], absent_since=since)
 
 
 def _guard(canary: Rollout, judged: list[Judged]) -> bool:
@@ -122,5 +144,5 @@ def _go_on(canary: Rollout, percent: float) -> list[str]:
     return []
 
 
-def _note(rollout: Rollout, missing: list[str]) -> None:
-    Rollout.objects.filter(pk=rollout.pk).update(missing=missing)
+def _note(rollout: Rollout, missing: list[str], absent_since: datetime | None = None) -> None:
+    Rollout.objects.filter(pk=rollout.pk).update(missing=missing, absent_since=absent_since)

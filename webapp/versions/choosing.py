@@ -96,16 +96,21 @@ def predict(
 
 
 def _noted(choice: Choice, image: bytes, deadline_s: float, request_id: str, label: str) -> ModelAnswer:
-    failure = ""
+    failure: str | None = ""
     began = time.monotonic()
     try:
         return model_client(choice.model).predict(
             image, deadline_s=deadline_s, request_id=request_id, version=choice.version, label=label
         )
+    except UnknownVersion:
+        failure = (
+            None  # the version has not failed: a server that has just started loads it after the default
+        )
+        raise
     except (ImageRefused, ModelUnavailable) as error:
         failure = error.code
         raise
     finally:
-        if choice.rollout is not None:
+        if choice.rollout is not None and failure is not None:
             ms = (time.monotonic() - began) * 1000
             calls.note(choice.rollout, choice.version or choice.champion, failure, ms)

@@ -41,7 +41,7 @@ class RolloutQuerySet(models.QuerySet["Rollout"]):
         return self.filter(active__isnull=False, model_name=name, version=version).first()
 
 
-WATCHED = ("guarded_s", "watched_at", "missing", "figures", "cursor")
+WATCHED = ("guarded_s", "watched_at", "absent_since", "missing", "figures", "cursor")
 """The fields that each look at a trial changes."""
 
 
@@ -96,6 +96,9 @@ class Rollout(models.Model):
         default=0, help_text="Seconds at this percentage during which it was watched."
     )
     watched_at = models.DateTimeField(null=True, help_text="When it was looked at last.")
+    absent_since = models.DateTimeField(
+        null=True, help_text="Since when the model server has not served its version; null while it does."
+    )
     missing = models.JSONField(
         default=list, help_text="What keeps it from the next percentage, as sentences."
     )

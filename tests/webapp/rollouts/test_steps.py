@@ -14,6 +14,7 @@ from tests.webapp.rollouts.conftest import CHEST, actions, canary
 from tests.webapp.rollouts.two_versions import NEW, OLD, WEIGHTS, TwoVersions
 from webapp.audit.models import WaitingRecord
 from webapp.audit.recording import SYSTEM
+from webapp.core import clock
 from webapp.rollouts import steps, watching
 from webapp.rollouts.steps import RolloutError
 from webapp.versions.models import Kind, Rollout, State, Withdrawal, Withdrawn
@@ -162,6 +163,7 @@ def test_a_version_that_is_gone_ends_the_trials_of_its_own_model_alone(
     canary(5)
     steps.start_canary(CHEST, NEW, 20)
     chest.served.remove(NEW)
+    Rollout.objects.update(absent_since=clock.now() - watching.LONGEST_ABSENCE)
     watching.watch()
     assert Rollout.objects.running(Kind.CANARY, CHEST) is None
     assert Rollout.objects.running(Kind.CANARY, MODEL_NAME) is not None

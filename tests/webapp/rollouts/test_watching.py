@@ -257,7 +257,6 @@ def _another_default_of_its_weights(versions: TwoVersions) -> None:
 @pytest.mark.parametrize(
     ("meanwhile", "ended", "says"),
     [
-        (_retired, State.STOPPED, f"no longer serves {NEW}"),
         (_promoted, State.PROMOTED, f"{NEW} answers by default"),
         (_another_default, State.STOPPED, f"3.0.0 answers by default now, and no longer {OLD}"),
         (_another_default_of_its_weights, State.STOPPED, "2.0.1 answers by default, with the same weights"),
@@ -274,6 +273,47 @@ def test_what_others_did_meanwhile_ends_it(
     rollout = Rollout.objects.get()
     assert (rollout.state, rollout.active) == (ended, None)
     assert says in rollout.reason
+
+
+@pytest.mark.parametrize("kind", [Kind.CANARY, Kind.SHADOW])
+def test_a_version_that_is_served_no_longer_ends_it(
+    versions: TwoVersions, wall: Clock, judged: list[Judged], kind: Kind
+) -> None:
+    if kind == Kind.CANARY:
+        canary(5)
+    else:
+        steps.start_shadow(MODEL_NAME, NEW, 100)
+    versions.served.remove(NEW)
+    watch_for(wall, 10 * 60)
+
+    rollout = Rollout.objects.get()
+    assert rollout.state == State.RUNNING
+    assert rollout.missing[0].startswith(f"The model server does not serve {NEW}")
+    watch_for(wall, 20)
+    rollout.refresh_from_db()
+    assert (rollout.state, rollout.active) == (State.STOPPED, None)
+    assert f"no longer serves {NEW}" in rollout.reason
+
+
+def test_a_model_server_that_starts_anew_ends_no_trial(
+    versions: TwoVersions, wall: Clock, judged: list[Judged], clinician: User, upload: Upload
+) -> None:
+    canary(99.99, 100, every_s=3600)
+    served = set(versions.served)
+    watch_for(wall, 60)
+    for seed, has_loaded in enumerate([(), (OLD,)] * 2):
+        versions.served.clear()
+        versions.served.update(has_loaded)
+        watch_for(wall, 4 * 60)
+        if has_loaded:
+            assert upload(clinician, seed=seed).json()["model"]["version"] == OLD
+            versions.served.update(served)
+            watch_for(wall, 20)
+
+    rollout = Rollout.objects.get()
+    assert (rollout.state, rollout.missing, rollout.absent_since) == (State.RUNNING, [], None)
+    assert rollout.guarded_s < 120
+    assert not Call.objects.exclude(failure="").exists()
 
 
 @pytest.mark.parametrize("kind", [Kind.CANARY, Kind.SHADOW])

@@ -93,10 +93,8 @@ def test_the_default_answers_where_the_canary_is_gone(
     scan = upload(clinician).json()
 
     assert (scan["status"], scan["model"]["version"]) == ("predicted", OLD)
-    assert list(Call.objects.order_by("pk").values_list("version", "failure")) == [
-        (NEW, "unknown_version"),
-        (OLD, ""),
-    ]
+    # That it is gone is no failure of the version: a server that has just started loads it after the default.
+    assert list(Call.objects.values_list("version", "failure")) == [(OLD, "")]
 
 
 def test_a_canary_that_fails_loses_no_scan(versions: TwoVersions, clinician: User, upload: Upload) -> None:
