@@ -41,7 +41,10 @@ class TextField(TypedField):
 
 
 class PatternField(TextField, serializers.RegexField):
-    """A text of one pattern."""
+    """A text of one pattern; `says` is the sentence for whoever sends another."""
+
+    def __init__(self, pattern: str, *, says: str, **kwargs: Any) -> None:
+        super().__init__(pattern, error_messages={"invalid": says}, **kwargs)
 
 
 class ModalityField(TextField):

@@ -41,7 +41,7 @@ class ExportSerializer(serializers.Serializer[Any]):
         "`folders` with a folder per verified label and a manifest with the patients' pseudonyms, for each modality apart.",
     )
     scans = serializers.ListField(
-        child=PatternField("^[0-9a-f]{24}$"),
+        child=PatternField("^[0-9a-f]{24}$", says="An id has 24 digits and letters from a to f."),
         required=False,
         min_length=1,
         max_length=MOST_PICTURES,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from rest_framework import serializers
 from rest_framework.fields import Field, empty
@@ -30,12 +30,9 @@ AnyField = Field[Any, Any, Any, Any]
 class DateField(PatternField):
     """The day, month or year in which a picture was taken."""
 
-    default_error_messages: ClassVar[dict[str, Any]] = {
-        "invalid": f"Give the day, month or year in which the picture was taken: {WRITTEN_AS}."
-    }
-
     def __init__(self, **options: Any) -> None:
-        super().__init__(PATTERN, max_length=10, **options)
+        says = f"Give the day, month or year in which the picture was taken: {WRITTEN_AS}."
+        super().__init__(PATTERN, says=says, max_length=10, **options)
 
     def run_validation(self, data: Any = empty) -> Any:
         """The text. Raises ValidationError."""

@@ -10,7 +10,7 @@ from rest_framework import exceptions, serializers, status
 from imaging.formats import listed
 from imaging.given import NUMBERS, Given
 from imaging.pixels import MAX_SIDE
-from webapp.api.fields import PatternField, WrittenCountField
+from webapp.api.fields import PatternField, TextField, WrittenCountField
 from webapp.scans.details import DETAILS
 from webapp.scans.profile_fields import FieldsField
 
@@ -54,8 +54,7 @@ class DetailsSerializer(serializers.Serializer[Any]):
 class FileSerializer(DetailsSerializer):
     """What is said with a file: the details of its scan, and what has to be known to read it."""
 
-    modality = PatternField(
-        r"^[a-z0-9-]+$",
+    modality = TextField(
         max_length=40,
         required=False,
         allow_blank=True,
@@ -98,6 +97,17 @@ class UploadSerializer(FileSerializer):
 class RepredictSerializer(serializers.Serializer[Any]):
     """Which version to ask, and for which label's heat map."""
 
-    version = PatternField(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40, required=False, allow_blank=True)
-    # It travels as a header: printable ASCII only.
-    label = PatternField(r"^[ -~]+$", max_length=80, required=False, allow_blank=True)  # type: ignore[assignment]
+    version = PatternField(
+        r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        says="A version has letters, digits, points, hyphens and underscores, such as 2.1.0.",
+        max_length=40,
+        required=False,
+        allow_blank=True,
+    )
+    label = PatternField(  # type: ignore[assignment]
+        r"^[ -~]+$",  # it travels as a header: printable ASCII only
+        says="A label has letters without accents, digits and signs that are in ASCII.",
+        max_length=80,
+        required=False,
+        allow_blank=True,
+    )

@@ -11,7 +11,7 @@ from tests.webapp.conftest import Clients, Predicted, Upload
 from webapp.accounts.models import User
 from webapp.api.fields import NumberField, PatternField, TextField, TrueFalseField, WrittenNumberField
 
-TEXT, PATTERN, ANSWER = TextField(), PatternField("^[0-9]+$"), TrueFalseField()
+TEXT, PATTERN, ANSWER = TextField(), PatternField("^[0-9]+$", says="Give digits."), TrueFalseField()
 NUMBER, WRITTEN = NumberField(), WrittenNumberField()
 
 
@@ -48,6 +48,21 @@ def test_what_is_taken(field: serializers.Field[Any, Any, Any, Any], given: Any,
 def test_what_is_refused(field: serializers.Field[Any, Any, Any, Any], given: Any) -> None:
     with pytest.raises(serializers.ValidationError):
         field.run_validation(given)
+
+
+def test_what_has_another_form_is_told_which_one_it_should_have() -> None:
+    with pytest.raises(serializers.ValidationError, match=r"Give digits\."):
+        PATTERN.run_validation("12a")
+
+
+@pytest.mark.parametrize("modality", ["OCT", "brain_mri", "oct/../x"])
+def test_whatever_is_said_for_a_modality_is_answered_with_those_that_there_are(
+    api: Clients, clinician: User, upload: Upload, modality: str
+) -> None:
+    refused = upload(clinician, modality=modality)
+
+    assert refused.status_code == 400
+    assert refused.json()["error"]["fields"] == {"modality": ["Give one of: oct."]}
 
 
 def test_who_writes_a_decimal_comma_is_told_how_numbers_are_written() -> None:
