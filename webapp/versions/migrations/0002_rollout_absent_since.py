@@ -4,15 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('versions', '0001_initial'),
+        ("versions", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='rollout',
-            name='absent_since',
-            field=models.DateTimeField(help_text='Since when the model server has not served its version; null while it does.', null=True),
+            model_name="rollout",
+            name="absent_since",
+            field=models.DateTimeField(
+                help_text="Since when the model server has not served its version; null while it does.",
+                null=True,
+            ),
         ),
     ]
