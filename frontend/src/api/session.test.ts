@@ -80,6 +80,17 @@ describe("the access token", () => {
     expect(requests).toHaveLength(2);
   });
 
+  it("is asked for once more when the answer was lost, so that no tab waits for ever", async () => {
+    const requests = serve(() =>
+      requests.length > 1 ? answer({ access: token("u1") }) : new Promise<Response>(() => undefined),
+    );
+    vi.spyOn(AbortSignal, "timeout").mockReturnValueOnce(AbortSignal.abort());
+
+    expect(await session.accessToken()).not.toBeNull();
+
+    expect(requests.map(({ path }) => path)).toEqual(["auth/token/refresh/", "auth/token/refresh/"]);
+  });
+
   it("is null, and the session over, when the server refuses the cookie", async () => {
     let refuses = false;
     serve(() => (refuses ? refusal(401) : answer({ access: token("u1") })));

@@ -11,6 +11,11 @@ const LOCK = "retinote-refresh";
 /** A key of the local storage. It changes when somebody signs out, so the other tabs of this browser notice. */
 const SIGNED_OUT = "retinote-signed-out";
 const REFRESH_MARGIN_MS = 60_000;
+/**
+ * For one try of two: all tabs wait for it. The server gives the answer to a refresh that was lost once more, within 20 s
+ * of the first.
+ */
+const REFRESH_WITHIN_MS = 8_000;
 
 let access: string | null = null;
 let expires = 0;
@@ -81,7 +86,8 @@ export async function renewedToken(old: string | null): Promise<string | null> {
 }
 
 async function refresh(): Promise<string | null> {
-  const answer = await post("auth/token/refresh/", {});
+  const ask = () => post("auth/token/refresh/", {}, AbortSignal.timeout(REFRESH_WITHIN_MS));
+  const answer = await ask().catch(ask);
   if (answer.status === 401) {
     forget();
     return null;
@@ -138,13 +144,14 @@ function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
   return next as Promise<Result>;
 }
 
-async function post(path: string, body: unknown): Promise<Response> {
+async function post(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
   try {
     return await fetch(API + path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
       credentials: "same-origin",
+      signal,
     });
   } catch (error) {
     throw await problem(error);

@@ -26,9 +26,18 @@ export function serve(answer: (request: Request) => Answer): Request[] {
       headers: new Headers(init.headers),
     };
     requests.push(request);
-    return answer(request);
+    return Promise.race([answer(request), givenUp(init.signal)]);
   });
   return requests;
+}
+
+/** Rejects once the caller waits no longer. */
+function givenUp(signal?: AbortSignal | null): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = () => reject(signal!.reason as Error);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener("abort", stop);
+  });
 }
 
 export function answer(body: unknown, status = 200): Response {
