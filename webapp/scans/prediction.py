@@ -156,7 +156,7 @@ def conclude_together(
             log.error(
                 "The pictures of the answer to scan %s can't be written: %s", each.scan.pk, error.strerror
             )
-            _wait_for_the_disk(each.scan)
+            _wait_for_storage(each.scan)
     for scan in {scan.volume_id: scan for scan, _ in asked if scan.status != Status.QUEUED}.values():
         leads.follow(scan)
     calls.store()
@@ -210,7 +210,11 @@ def predict_queued() -> int:
         keys = [key for key, its in found if its == modality]
         looked_at += keys
         if is_ready(modality):
-            tried += predict_together(keys)
+            try:
+                tried += predict_together(keys)
+            except OSError as error:
+                log.error("The scans in the queue wait, as their images can't be read: %s", error.strerror)
+                break
         else:
             away.append(modality or BEFORE)
     leads.follow_all()
@@ -221,6 +225,7 @@ def predict_together(keys: Iterable[ObjectId], asked: Sequence[Asked] = ()) -> i
     """Predict scans of the queue, a few of them at once, in their order; returns how many of them were due.
 
     Those that are `asked` about already come before them. It ends when the model server can't answer: the rest stays in the queue.
+    So it does when an image can't be read for now, and raises OSError once those that were asked about are stored.
     """
     tried = 0
     waiting = deque(asked)
@@ -252,6 +257,11 @@ def predict_together(keys: Iterable[ObjectId], asked: Sequence[Asked] = ()) -> i
         except FileNotFoundError:
             _fail(scan, *IMAGE_MISSING)
             leads.follow(scan)
+        except OSError:
+            _wait_for_storage(scan)
+            while waiting:
+                conclude_first()
+            raise
         if len(waiting) >= AT_ONCE:
             away = conclude_first()
     while waiting:
@@ -287,8 +297,8 @@ def pause_after(attempts: int) -> timedelta:
     return min(FIRST_PAUSE * 2 ** min(attempts - 1, 16), LONGEST_PAUSE) if attempts else timedelta(0)
 
 
-def _wait_for_the_disk(scan: Scan) -> None:
-    """Give up the claim for a moment. A full disk does not count as an attempt."""
+def _wait_for_storage(scan: Scan) -> None:
+    """Give up the claim for a moment. A full disk, or S3 that is away, does not count as an attempt."""
     now = clock.now()
     _claimed(scan).update(next_attempt_at=now + FIRST_PAUSE, claimed_until=now)
     reload(scan)

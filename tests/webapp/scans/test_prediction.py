@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from tests.services import ModelServer
 from tests.webapp.conftest import Clients, Upload
 from tests.webapp.scans.model_answers import answering
 from webapp.accounts.models import User
+from webapp.api.errors import StorageAway
 from webapp.inference.model_server import ModelUnavailable
 from webapp.inference.torchserve import TorchServeClient
 from webapp.scans import prediction, storage
@@ -140,6 +143,41 @@ def test_a_scan_whose_image_is_gone_fails_with_a_reason(
     scan = Scan.objects.get()
     assert scan.status == Status.FAILED
     assert scan.failure["code"] == "image_missing"
+
+
+def test_scans_whose_images_can_not_be_reached_now_wait_for_a_moment(
+    away: None,
+    model_server: ModelServer,
+    settings: Any,
+    clinician: User,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for seed in range(3):
+        upload(clinician, seed=seed)
+    point_at(settings, model_server)
+    first = Scan.objects.order_by("next_attempt_at", "pk")[0]
+    read = storage.read
+    tried = Counter[str]()
+
+    def from_bucket(name: str) -> bytes:
+        tried[name] += 1
+        if name != first.image_name:
+            raise StorageAway(errno.EIO, "the bucket does not answer")
+        return read(name)
+
+    monkeypatch.setattr(storage, "read", from_bucket)
+    prediction.predict_queued()
+    # Each try of a bucket that is away may take a minute, in which the worker does nothing else.
+    assert len(tried) == 2
+    waiting = Scan.objects.filter(status=Status.QUEUED, attempts=first.attempts)
+    assert (waiting.count(), Scan.objects.get(status=Status.PREDICTED)) == (2, first)
+    assert max(scan.claimed_until for scan in waiting) <= timezone.now()
+
+    monkeypatch.setattr(storage, "read", read)
+    Scan.objects.update(next_attempt_at=timezone.now())
+    prediction.predict_queued()
+    assert not waiting.all().exists()
 
 
 def try_until_due(times: int) -> None:
