@@ -6,6 +6,7 @@ that nothing is lost with a message or a process.
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import timedelta
 from typing import Any
@@ -33,6 +34,8 @@ from webapp.scans.models import Scan
 from webapp.scans.prediction import BACKGROUND_DEADLINE_S, IMAGE_MISSING
 from webapp.versions.choosing import share_of
 from webapp.versions.models import Kind, Rollout
+
+log = logging.getLogger(__name__)
 
 BATCH = 20
 """Scans that one run answers: the worker has other work, and comes again after 5 s."""
@@ -62,6 +65,9 @@ def _answer(shadow: Rollout) -> int:
             _answer_one(shadow, given)
         except (ModelUnavailable, UnknownVersion):
             break  # `watching` ends a shadow whose version is gone
+        except OSError as error:
+            log.warning("%s waits, as images can't be read: %s", shadow, error.strerror)
+            break
         answered += 1
     return answered
 

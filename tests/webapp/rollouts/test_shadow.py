@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.webapp.exports.test_exports import exported
 from tests.webapp.rollouts.conftest import CHEST, actions
 from tests.webapp.rollouts.two_versions import NEW, NORMAL, OLD, TwoVersions
 from webapp.accounts.models import User
+from webapp.api.errors import StorageAway
 from webapp.rollouts import disagreements, shadowing, steps, summary
 from webapp.rollouts.figures import shadow_figures
 from webapp.rollouts.models import ShadowAnswer
@@ -138,6 +141,21 @@ def test_a_picture_that_is_gone_is_no_reason_to_stop(
 
     assert shadowing.answer_due() == 2
     assert set(ShadowAnswer.objects.values_list("failure", flat=True)) == {"", "image_missing"}
+
+
+def test_a_bucket_that_is_away_has_the_shadow_wait(
+    versions: TwoVersions, clinician: User, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin()
+    upload(clinician)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            storage, "read", Mock(side_effect=StorageAway(errno.EIO, "the bucket does not answer"))
+        )
+        assert shadowing.answer_due() == 0
+
+    assert shadowing.answer_due() == 1
+    assert ShadowAnswer.objects.get().failure == ""
 
 
 def test_what_a_scan_has_in_shadow_goes_with_it(
