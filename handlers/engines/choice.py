@@ -102,7 +102,7 @@ def _changing(
     if COMPILED in later and selection.is_compiled(COMPILED):
         present = selection.first((COMPILED,), lambda: (network, decoder))
     if present is None:
-        present = EagerEngine(network, selection.card.input, selection.device, decoder=decoder)
+        present = _eager(network, decoder, selection)
         warm(present, selection.card.input, 1)  # larger batches come, if at all, with their first run
     else:
         order = order[: order.index(COMPILED)]

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from handlers.card import CARD_NAME, ModelCard
-from handlers.engines import choice, compiled, int8
+from handlers.engines import choice, compiled, eager, int8
 from handlers.engines.changing import ChangingEngine, coming
 from handlers.engines.choice import load_engine
 from handlers.engines.compiled import compiled_path, load_compiled, must_compile
@@ -98,6 +98,11 @@ def settings_for(package: Path, **changes: object) -> EngineSettings:
         cache=package.parent, max_batch=MAX_BATCH, interim=True, reports=package.parent.parent / "reports"
     )
     return replace(settings, **changes)  # type: ignore[arg-type]
+
+
+def unavailable(*_: object) -> Engine:
+    """Takes the place of an engine that can't be had."""
+    raise EngineUnavailable("OpenVINO is not installed")
 
 
 def noise(count: int) -> torch.Tensor:
@@ -208,11 +213,7 @@ def test_pytorch_goes_on_when_no_other_engine_can_be_had(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     compiler.does("exit 1")
-
-    def broken(*_: object) -> Engine:
-        raise EngineUnavailable("OpenVINO is not installed")
-
-    monkeypatch.setattr(choice, "OpenVinoEngine", broken)
+    monkeypatch.setattr(choice, "OpenVinoEngine", unavailable)
     engine = loaded(folder, settings_for(package))
     assert isinstance(engine, ChangingEngine)
 
@@ -222,6 +223,33 @@ def test_pytorch_goes_on_when_no_other_engine_can_be_had(
     assert engine.description.startswith("eager")
     assert engine(noise(1)).logits.shape == (1, 6)
     assert "goes on answering" in caplog.text
+
+
+def test_pytorch_answers_in_float32_meanwhile_where_its_fast_precision_answers_otherwise(
+    folder: Path,
+    card: ModelCard,
+    package: Path,
+    compiler: Compiler,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    compiler.does("exit 1")
+    monkeypatch.setattr(choice, "OpenVinoEngine", unavailable)
+    monkeypatch.setattr(eager, "fast_precision", lambda device: torch.bfloat16)
+    monkeypatch.setattr(choice, "MAX_DIFFERENCE", 1e-5)  # what bf16 differs by here is too much
+    exact = EagerEngine(load_network(folder)[1], card.input, CPU, torch.float32)(noise(2))
+
+    engine = loaded(folder, settings_for(package))
+
+    assert isinstance(engine, ChangingEngine)
+    assert torch.equal(engine(noise(2)).logits, exact.logits)
+    engine.start()
+    wait_for(lambda: not coming(engine), timeout_s=60)
+    assert engine.description == "eager fp32"
+    assert torch.equal(engine(noise(2)).logits, exact.logits)
+    wait_for(lambda: read_reports(tmp_path / "reports")[0].coming is None)
+    first, *_ = read_reports(tmp_path / "reports")[0].passed_over
+    assert first.startswith("eager bf16: its probabilities differ from float32's")
 
 
 @pytest.fixture(scope="module")
