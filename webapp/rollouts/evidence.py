@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
 from bson import ObjectId
@@ -10,6 +9,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from handlers.answering import UNFAMILIAR
+from serving.gates import GATE_NAME, GateError, read_gate
 from webapp.reviews.models import Review, Verdict
 from webapp.rollouts.guardrails import Counted, Judged, guardrails, judge_share, judge_time
 from webapp.rollouts.models import ShadowAnswer
@@ -72,21 +72,26 @@ def _strangers(canary: Rollout, weights_sha256: str) -> Counted:
 
 
 def _changed_tiers(canary: Rollout) -> Counted:
-    """Of the answers in shadow by the same weights; without any, of the stored scans that the gate has replayed."""
+    """Of the answers in shadow by what answers now; without any, of the stored scans that the gate has replayed."""
     found = ShadowAnswer.objects.filter(weights_sha256=canary.weights_sha256, failure="")
+    if canary.answering_sha256:
+        alike = Rollout.objects.filter(answering_sha256=canary.answering_sha256)
+        found = found.filter(rollout__in=list(alike.values_list("pk", flat=True)))
     counted = Counted(found.filter(same_tier=False).count(), found.count())
     return counted if counted.of else _replayed(canary)
 
 
 def _replayed(canary: Rollout) -> Counted:
-    """What the gate of the same weights says of stored scans; nothing where there is no such gate."""
-    path = settings.LEARNING_DIR / "gates" / canary.model_name / canary.version / "gate.json"
+    """What the gate of what answers now says of stored scans; nothing where there is no such gate."""
+    path = settings.LEARNING_DIR / "gates" / canary.model_name / canary.version / GATE_NAME
+    by = "answering_sha256" if canary.answering_sha256 else "weights_sha256"
     try:
-        gate = json.loads(path.read_text(encoding="utf-8"))
-        if gate["candidate"]["weights_sha256"] != canary.weights_sha256:
+        gate = read_gate(path)
+        if gate.candidate[by] != getattr(canary, by):
             return Counted()
-        return Counted(int(gate["replay"]["changed"]), int(gate["replay"]["scans"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        replay = gate.content["replay"]
+        return Counted(int(replay["changed"]), int(replay["scans"]))
+    except (GateError, ValueError, KeyError, TypeError):
         return Counted()
 
 

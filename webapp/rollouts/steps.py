@@ -173,6 +173,39 @@ def _start(
     lift_withdrawal: bool = False,
     **values: Any,
 ) -> Rollout:
+    champion, challenger = _checked_cards(kind, name, version, lift_withdrawal=lift_withdrawal)
+
+    def write() -> Rollout:
+        made = Rollout.objects.create(
+            kind=kind,
+            model_name=name,
+            version=version,
+            weights_sha256=challenger.weights_sha256,
+            answering_sha256=challenger.answering_sha256,
+            champion=champion.version,
+            champion_sha256=champion.weights_sha256,
+            percent=percent,
+            active=active_key(kind, name),
+            started_by=user,
+            **values,
+        )
+        record(
+            Action.ROLLOUT_START, acting(), "rollout", after=made, weights_sha256=challenger.weights_sha256
+        )
+        if lift_withdrawal:
+            lift(challenger.weights_sha256, acting())
+        return made
+
+    try:
+        return all_or_nothing(write)
+    except IntegrityError as error:
+        raise RolloutError(
+            f"Somebody else has just started a {kind.value} of {name}; look at it: ./retinote models trials"
+        ) from error
+
+
+def _checked_cards(kind: Kind, name: str, version: str, *, lift_withdrawal: bool) -> tuple[Any, Any]:
+    """The cards of the default and of a version that can be tried beside it. Raises RolloutError for one that can't."""
     if name not in (asked := modalities.models()):
         raise RolloutError(
             f"The web app does not ask {name}: the models of its modalities are {', '.join(asked)}."
@@ -201,33 +234,7 @@ def _start(
             f"./retinote models shadow {name} {version}; or, if it was withdrawn for a reason that is gone, as canary with "
             "--lift-withdrawal, after which nothing that it has answered is marked any more."
         )
-
-    def write() -> Rollout:
-        made = Rollout.objects.create(
-            kind=kind,
-            model_name=name,
-            version=version,
-            weights_sha256=challenger.weights_sha256,
-            champion=champion.version,
-            champion_sha256=champion.weights_sha256,
-            percent=percent,
-            active=active_key(kind, name),
-            started_by=user,
-            **values,
-        )
-        record(
-            Action.ROLLOUT_START, acting(), "rollout", after=made, weights_sha256=challenger.weights_sha256
-        )
-        if lift_withdrawal:
-            lift(challenger.weights_sha256, acting())
-        return made
-
-    try:
-        return all_or_nothing(write)
-    except IntegrityError as error:
-        raise RolloutError(
-            f"Somebody else has just started a {kind.value} of {name}; look at it: ./retinote models trials"
-        ) from error
+    return champion, challenger
 
 
 def _grow(running: Rollout, version: str, percent: float, stages: Sequence[float], every_s: int) -> Rollout:

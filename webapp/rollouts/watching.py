@@ -103,6 +103,13 @@ def _ended_by_others(rollout: Rollout) -> bool:
     if own.weights_sha256 != rollout.weights_sha256:
         end(rollout, State.STOPPED, f"{rollout.version} has other weights than when it began.")
         return True
+    if rollout.answering_sha256 and own.answering_sha256 != rollout.answering_sha256:
+        reason = (
+            f"{rollout.version} answers otherwise than when it began, with the same weights: its card differs (temperature, "
+            "statistics, rules, groups, input or findings)."
+        )
+        end(rollout, State.STOPPED, reason)
+        return True
     return False
 
 

@@ -56,6 +56,13 @@ class Rollout(models.Model):
     model_name = models.CharField("model", max_length=80)
     version = models.CharField(max_length=80)
     weights_sha256 = models.CharField("weights", max_length=64)
+    answering_sha256 = models.CharField(
+        "what it answers by",
+        max_length=64,
+        blank=True,
+        help_text="The hash of all that decides its answers: weights, temperature, statistics, rules, and the like; empty for "
+        "trials from before it was noted.",
+    )
     champion = models.CharField(
         max_length=80, help_text="The version that answered by default when it began."
     )

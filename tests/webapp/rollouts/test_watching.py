@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks.bundled import MODEL_NAME
+from serving.gates import facts_of
+from tests.gates import write_gate
 from tests.webapp.conftest import Upload
 from tests.webapp.rollouts.conftest import actions, canary
 from tests.webapp.rollouts.two_versions import NEW, OLD, STRANGE, WEIGHTS, TwoVersions
@@ -200,8 +201,14 @@ def test_readers_who_disagree_stop_it(versions: TwoVersions, clinician: User, up
     assert Rollout.objects.get().guardrail == "readers"
 
 
-def test_tiers_that_change_in_shadow_stop_it(versions: TwoVersions, clinician: User, upload: Upload) -> None:
+@pytest.mark.parametrize(("temperature", "guardrail"), [(None, "tiers"), (3.0, "")])
+def test_tiers_that_change_in_shadow_stop_it(
+    versions: TwoVersions, clinician: User, upload: Upload, temperature: float | None, guardrail: str
+) -> None:
+    """Unless the version has another temperature now, by which it answers otherwise."""
     shadow = steps.start_shadow(MODEL_NAME, NEW, 100)
+    if temperature:
+        versions.temperatures[NEW] = temperature
     rollout = canary(10)
     for seed in range(6):
         scan = Scan.objects.get(pk=upload(clinician, seed=seed).json()["id"])
@@ -209,29 +216,56 @@ def test_tiers_that_change_in_shadow_stop_it(versions: TwoVersions, clinician: U
     watching.watch()
 
     rollout.refresh_from_db()
-    assert (rollout.state, rollout.guardrail) == (State.BREACHED, "tiers")
+    assert rollout.guardrail == guardrail
+    assert rollout.state == (State.BREACHED if guardrail else State.RUNNING)
+
+
+CHANGES = {"changed": 30, "scans": 60}
+
+
+def gate_of(versions: TwoVersions, folder: Path, replay: Any) -> None:
+    """Write the gate of the version as it is served, and what it found of stored scans."""
+    ours, theirs = (facts_of(versions.card(version)) for version in (NEW, OLD))
+    write_gate(folder / "gates", ours, theirs, replay=replay)
 
 
 @pytest.mark.parametrize(
-    ("weights", "replay", "guardrail"),
+    ("is_own", "replay", "finding"),
     [
-        (WEIGHTS[NEW], {"changed": 30, "scans": 60}, "tiers"),
-        (WEIGHTS[NEW], {"changed": 0, "scans": 60}, ""),
-        (WEIGHTS[OLD], {"changed": 30, "scans": 60}, ""),
-        (WEIGHTS[NEW], None, ""),
+        (True, CHANGES, "breached"),
+        (True, {"changed": 0, "scans": 60}, "fine"),
+        (True, None, "undecided"),
+        (False, CHANGES, "undecided"),
+        (False, {"changed": 0, "scans": 60}, "undecided"),
     ],
 )
-def test_tiers_that_change_in_the_gates_replay_stop_it(
-    versions: TwoVersions, settings: Any, tmp_path: Path, weights: str, replay: Any, guardrail: str
+def test_tiers_that_change_in_the_replay_of_its_own_gate_stop_it(
+    versions: TwoVersions, settings: Any, tmp_path: Path, is_own: bool, replay: Any, finding: str
 ) -> None:
     settings.LEARNING_DIR = tmp_path
-    gate = tmp_path / "gates" / MODEL_NAME / NEW / "gate.json"
-    gate.parent.mkdir(parents=True)
-    gate.write_text(json.dumps({"candidate": {"weights_sha256": weights}, "replay": replay}))
-    canary(10)
+    gate_of(versions, tmp_path, replay)
+    if not is_own:  # its card was changed since
+        versions.temperatures[NEW] = 3.0
+    rollout = canary(10)
     watching.watch()
 
-    assert Rollout.objects.get().guardrail == guardrail
+    rollout.refresh_from_db()
+    assert rollout.guardrail == ("tiers" if finding == "breached" else "")
+    (tiers,) = (one for one in rollout.figures if one["name"] == "tiers")
+    assert tiers["finding"] == finding
+
+
+def test_a_trial_from_before_it_was_noted_by_what_a_version_answers_goes_by_the_weights(
+    versions: TwoVersions, settings: Any, tmp_path: Path
+) -> None:
+    settings.LEARNING_DIR = tmp_path
+    gate_of(versions, tmp_path, CHANGES)
+    versions.temperatures[NEW] = 3.0
+    canary(10)
+    Rollout.objects.update(answering_sha256="")
+    watching.watch()
+
+    assert Rollout.objects.get().guardrail == "tiers"
 
 
 def _retired(versions: TwoVersions) -> None:
@@ -240,6 +274,10 @@ def _retired(versions: TwoVersions) -> None:
 
 def _promoted(versions: TwoVersions) -> None:
     versions.default = NEW
+
+
+def _another_temperature(versions: TwoVersions) -> None:
+    versions.temperatures[NEW] = 3.0
 
 
 def _another_default(versions: TwoVersions) -> None:
@@ -260,6 +298,11 @@ def _another_default_of_its_weights(versions: TwoVersions) -> None:
         (_promoted, State.PROMOTED, f"{NEW} answers by default"),
         (_another_default, State.STOPPED, f"3.0.0 answers by default now, and no longer {OLD}"),
         (_another_default_of_its_weights, State.STOPPED, "2.0.1 answers by default, with the same weights"),
+        (
+            _another_temperature,
+            State.STOPPED,
+            f"{NEW} answers otherwise than when it began, with the same weights",
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -38,6 +38,7 @@ class TwoVersions:
     takes_s: dict[bytes, float] = field(default_factory=dict)
     """How long pictures take that take long. No time passes: whoever is less patient gets no answer."""
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    temperatures: dict[str, float] = field(default_factory=dict)
     away: bool = False
     model: str = MODEL_NAME
     asked: Counter[str] = field(default_factory=Counter)
@@ -86,7 +87,14 @@ class TwoVersions:
     def card(self, version: str = "") -> ModelCard:
         named = self._served(version)
         labels = self.labels.get(named, a_card().labels)
-        return replace(a_card(), name=self.model, version=named, weights_sha256=WEIGHTS[named], labels=labels)
+        return replace(
+            a_card(),
+            name=self.model,
+            version=named,
+            weights_sha256=WEIGHTS[named],
+            labels=labels,
+            temperature=self.temperatures.get(named, a_card().temperature),
+        )
 
     def authorization(self) -> str:
         return "Bearer key"
