@@ -53,6 +53,7 @@ differ."""
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 Listener = Callable[[Action, Mapping[str, Any], Actor], None]
 _listeners: list[Listener] = []
+_elsewhere: list[Callable[[], int]] = []
 
 
 def listen(listener: Listener) -> None:
@@ -123,6 +124,16 @@ def _take_in_some(path: Path) -> int:
         return all_or_nothing(lambda: _take_in(path))
     except IntegrityError:  # another process noted the very first offset
         return all_or_nothing(lambda: _take_in(path))
+
+
+def also_from(source: Callable[[], int]) -> None:
+    """Have `take_in_all` call a function that takes in what is noted elsewhere, and returns how much was new."""
+    _elsewhere.append(source)
+
+
+def take_in_all() -> int:
+    """As `take_in`, and of what is noted elsewhere, as in a shared store: for what must not miss a change of just now."""
+    return take_in() + sum(source() for source in _elsewhere)
 
 
 def fault() -> str:

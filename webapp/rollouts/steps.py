@@ -54,6 +54,10 @@ def start_canary(
     _check_stages(percent, stages, every_s)
     running = Rollout.objects.running(Kind.CANARY, name)
     if running:
+        if lift_withdrawal:
+            raise RolloutError(
+                f"--lift-withdrawal is for a canary that begins, and {running.version} runs as canary already; leave it out."
+            )
         return _grow(running, version, percent, stages, every_s)
     if percent >= 100:
         raise RolloutError(

@@ -12,6 +12,7 @@ from webapp.rollouts.guardrails import Finding, Judged
 from webapp.rollouts.steps import RolloutError, end, finish, grow
 from webapp.versions import calls
 from webapp.versions.models import Kind, Rollout, State
+from webapp.versions.withdrawals import is_withdrawn
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,9 @@ def _ended_by_others(rollout: Rollout) -> bool:
     if rollout.kind == Kind.CANARY and default.weights_sha256 != rollout.champion_sha256:
         reason = f"{default.version} answers by default now, and no longer {rollout.champion}, which it was compared with."
         end(rollout, State.STOPPED, reason)
+        return True
+    if rollout.kind == Kind.CANARY and is_withdrawn(rollout.weights_sha256):
+        end(rollout, State.STOPPED, f"{rollout.version} was withdrawn, and whatever it answers is marked so.")
         return True
     own = client.card(rollout.version)
     if own.weights_sha256 != rollout.weights_sha256:

@@ -8,3 +8,10 @@ class ServersConfig(AppConfig):
 
     name = "webapp.servers"
     verbose_name = "Model servers"
+
+    def ready(self) -> None:
+        """Say where changes are noted, too."""
+        from webapp.audit.model_changes import also_from
+        from webapp.servers.taking_in import take_in
+
+        also_from(take_in)

@@ -141,6 +141,14 @@ def test_a_withdrawal_that_comes_as_a_canary_begins_stands(
     assert Withdrawal.objects.standing().exists()
 
 
+def test_a_canary_that_runs_lifts_no_withdrawal(versions: TwoVersions) -> None:
+    canary(5)
+
+    with pytest.raises(RolloutError, match="--lift-withdrawal is for a canary that begins"):
+        canary(10, lift_withdrawal=True)
+    assert Rollout.objects.get().percent == 5
+
+
 def test_a_model_of_no_modality_is_not_tried(versions: TwoVersions) -> None:
     with pytest.raises(
         RolloutError, match=f"does not ask fundus: the models of its modalities are {MODEL_NAME}"

@@ -15,6 +15,7 @@ from tests.webapp.conftest import Upload
 from tests.webapp.rollouts.conftest import actions, canary
 from tests.webapp.rollouts.two_versions import NEW, OLD, STRANGE, WEIGHTS, TwoVersions
 from webapp.accounts.models import User
+from webapp.audit.recording import SYSTEM
 from webapp.core import clock
 from webapp.metrics.state import StateCollector
 from webapp.reviews.models import Review, Verdict
@@ -22,7 +23,8 @@ from webapp.rollouts import steps, watching
 from webapp.rollouts.guardrails import Finding, Judged
 from webapp.rollouts.models import ShadowAnswer
 from webapp.scans.models import Scan
-from webapp.versions.models import Call, Kind, Rollout, State, Withdrawal
+from webapp.versions.models import Call, Kind, Rollout, State, Withdrawal, Withdrawn
+from webapp.versions.withdrawals import withdraw
 
 pytestmark = pytest.mark.usefixtures("db")
 FINE = Judged("errors", "Errors", Finding.FINE, "none")
@@ -280,6 +282,10 @@ def _another_temperature(versions: TwoVersions) -> None:
     versions.temperatures[NEW] = 3.0
 
 
+def _withdrawn(versions: TwoVersions) -> None:
+    withdraw(MODEL_NAME, NEW, WEIGHTS[NEW], Withdrawn.ROLLBACK, f"Rolled back to {OLD}.", SYSTEM)
+
+
 def _another_default(versions: TwoVersions) -> None:
     versions.served.add("3.0.0")
     WEIGHTS["3.0.0"] = "c" * 64
@@ -303,6 +309,7 @@ def _another_default_of_its_weights(versions: TwoVersions) -> None:
             State.STOPPED,
             f"{NEW} answers otherwise than when it began, with the same weights",
         ),
+        (_withdrawn, State.STOPPED, f"{NEW} was withdrawn"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -375,6 +382,14 @@ def test_a_trial_that_began_beside_its_own_weights_is_not_said_to_be_promoted(
     assert (rollout.state, versions.default) == (State.STOPPED, OLD)
     assert f"{OLD} answers by default, with the same weights" in rollout.reason
     assert actions() == ["rollout.start", "rollout.stop"]
+
+
+def test_a_shadow_of_a_withdrawn_version_goes_on(versions: TwoVersions) -> None:
+    _withdrawn(versions)
+    steps.start_shadow(MODEL_NAME, NEW, 100)
+    watching.watch()
+
+    assert state() == (100, "running")
 
 
 def test_a_model_server_that_is_away_ends_nothing(versions: TwoVersions) -> None:

@@ -41,7 +41,9 @@ def change(settings: Any, tmp_path: Path) -> Any:
     """Notes a change as `./retinote models` does, and has the web app take it in."""
     settings.MODEL_CHANGES_FILE = tmp_path / "changes.jsonl"
 
-    def note(action: str, version: str, withdrawn: dict[str, str] | None = None) -> None:
+    def note(
+        action: str, version: str, withdrawn: dict[str, str] | None = None, *, taken_in: bool = True
+    ) -> None:
         changes.note(
             settings.MODEL_CHANGES_FILE,
             action,
@@ -52,7 +54,8 @@ def change(settings: Any, tmp_path: Path) -> Any:
             after=Choice(),
             withdrawn=withdrawn,
         )
-        sealing.seal()
+        if taken_in:
+            sealing.seal()
 
     return note
 
@@ -119,6 +122,33 @@ def test_no_trial_of_it_goes_on(versions: TwoVersions, change: Any) -> None:
     ended = Rollout.objects.get()
     assert (ended.state, ended.active) == (State.STOPPED, None)
     assert ended.reason == f"{NEW} was withdrawn, as {MODEL_NAME} was rolled back to {OLD}."
+
+
+def try_as(kind: str, *options: str) -> None:
+    call_command("rollout", kind, MODEL_NAME, NEW, "--percent=5", *options, stdout=io.StringIO())
+
+
+def test_a_rollback_of_a_moment_ago_is_known_to_whoever_tries_the_version(
+    versions: TwoVersions, change: Any
+) -> None:
+    change("rollback", OLD, {NEW: WEIGHTS[NEW]}, taken_in=False)
+
+    with pytest.raises(CommandError, match=f"{NEW} was withdrawn, and whatever it answers is marked so"):
+        try_as("canary")
+    assert not Rollout.objects.exists()
+
+
+@pytest.mark.parametrize("tried", [("canary", "--lift-withdrawal"), ("shadow",)])
+def test_a_trial_that_begins_after_a_rollback_is_not_ended_by_it(
+    versions: TwoVersions, change: Any, tried: tuple[str, ...]
+) -> None:
+    change("rollback", OLD, {NEW: WEIGHTS[NEW]}, taken_in=False)
+
+    try_as(*tried)
+    sealing.seal()
+
+    assert Rollout.objects.get().state == State.RUNNING
+    assert Withdrawal.objects.standing().exists() == (tried == ("shadow",))
 
 
 def test_the_line_of_a_rollback_is_taken_in_once(rolled_back: list[str], change: Any) -> None:

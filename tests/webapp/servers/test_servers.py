@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 from django.test import Client
 
@@ -23,6 +24,7 @@ from serving.shared.servers import ServedReport, ServerReport
 from serving.shared.store import SharedStores
 from tests.models import make_model
 from tests.webapp.conftest import make_user, signed_in
+from tests.webapp.rollouts.two_versions import NEW, WEIGHTS
 from webapp.accounts.models import Role
 from webapp.audit.models import Action, Intake, WaitingRecord
 from webapp.gates.models import Override
@@ -278,6 +280,22 @@ def test_a_promotion_without_a_passed_gate_on_the_command_line_is_recorded_once_
     records = list(WaitingRecord.objects.filter(kind="model").order_by("pk"))
     assert [each.action for each in records] == [Action.MODEL_PROMOTE, Action.MODEL_OVERRIDE]
     assert {each.object_id for each in records} == {f"{NAME}/1.1.0"}
+
+
+def test_a_rollback_on_another_machine_a_moment_ago_is_known_to_whoever_tries_or_predicts_again(
+    stores: SharedStores, registry: Registry, settings: Any, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MODEL_SERVER = "tests.webapp.rollouts.two_versions.client"
+    weights = stores.weights_sha256(NAME, "1.1.0")
+    monkeypatch.setitem(WEIGHTS, NEW, weights)
+    registry.note_promoted(NAME, "1.1.0", weights)
+    with noted(registry, stores, "rollback", NAME, "1.0.0"):
+        registry.note_rolled_back(NAME, "1.0.0", stores.weights_sha256(NAME, "1.0.0"))
+
+    with pytest.raises(CommandError, match="No scan's answer is of a withdrawn version"):
+        call_command("rollout", "repredict", NAME)
+    with pytest.raises(CommandError, match=f"{NEW} was withdrawn"):
+        call_command("rollout", "canary", NAME, NEW, "--percent=5", "--web-app-only")
 
 
 def test_a_server_that_is_silent_counts_no_longer(stores: SharedStores) -> None:

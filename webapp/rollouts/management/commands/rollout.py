@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
-from webapp.audit.model_changes import take_in
+from webapp.audit.model_changes import take_in_all
 from webapp.audit.recording import by_operator
 from webapp.rollouts import repredicting, steps, summary
 from webapp.versions.models import Kind, Rollout, State, Withdrawal
@@ -62,6 +62,7 @@ class Command(BaseCommand):
         if options["stop"]:
             self._tell(steps.stop(Kind.SHADOW, options["name"], options["version"]))
             return
+        take_in_all()  # a rollback of a moment ago would end it
         percent = 100.0 if options["percent"] is None else options["percent"]
         self._tell(steps.start_shadow(options["name"], options["version"], percent))
 
@@ -78,6 +79,7 @@ class Command(BaseCommand):
             percent, *stages = stages
         elif stages and stages[0] == percent:
             stages = stages[1:]
+        take_in_all()  # a rollback of a moment ago has withdrawn the version
         made = steps.start_canary(
             options["name"],
             options["version"],
@@ -105,7 +107,7 @@ class Command(BaseCommand):
             raise steps.RolloutError(tried.end_first)
 
     def _repredict(self, options: dict[str, Any]) -> None:
-        take_in()  # of a rollback a moment ago
+        take_in_all()  # of a rollback a moment ago
         count = repredicting.ask(options["name"])
         self.stdout.write(
             f"{count} scans are predicted again by the worker; earlier answers are kept in each scan's history. "
