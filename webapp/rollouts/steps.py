@@ -47,8 +47,9 @@ def start_canary(
 ) -> Rollout:
     """Have a version answer this share of the patients, or a greater one than until now. Raises RolloutError.
 
-    `stages` are the percentages that follow, each after so many seconds. At 100 the version is promoted, and the canary
-    has ended. A withdrawn version is tried only if its withdrawal is to be lifted: whatever it answered would be marked.
+    `stages` are the percentages that follow, each after so many seconds; where a canary that runs gets none, its later ones
+    still follow. At 100 the version is promoted, and the canary has ended. A withdrawn version is tried only if its
+    withdrawal is to be lifted: whatever it answered would be marked.
     """
     _check_percent(percent, "A percentage is a number above 0 and at most 100.")
     _check_stages(percent, stages, every_s)
@@ -140,7 +141,7 @@ def change(
 
 
 def grow(rollout: Rollout, percent: float, reason: str) -> Rollout:
-    """Let a canary answer more patients, from now on for as long as a stage lasts."""
+    """Let a canary answer more patients, from now on for as long as a stage lasts; greater stages still follow."""
     left = [stage for stage in rollout.stages if stage > percent]
     return change(
         rollout,
@@ -254,10 +255,13 @@ def _grow(running: Rollout, version: str, percent: float, stages: Sequence[float
         )
     if percent >= 100:
         return finish(running)
+    reason = f"{percent:g} % by hand."
+    if not stages:
+        return grow(running, percent, reason)
     return change(
         running,
         Action.ROLLOUT_CHANGE,
-        f"{percent:g} % by hand.",
+        reason,
         percent=percent,
         stages=list(stages),
         every_s=every_s,

@@ -28,6 +28,8 @@ def lines(rollout: Rollout) -> Iterator[str]:
         yield (
             f"Next: {stages}{last}, each after {rollout.every_s} guarded seconds; {rollout.guarded_s:.0f} have passed."
         )
+    elif rollout.kind == Kind.CANARY and rollout.state == State.RUNNING:
+        yield f"Next: nothing by itself; it stays at {rollout.percent:g} %."
     for one in rollout.figures:
         yield f"{one['title']}: {one['finding']}. {one['figures']}."
     if rollout.state == State.RUNNING:

@@ -36,6 +36,15 @@ def test_a_canary_begins_grows_and_is_stopped(versions: TwoVersions) -> None:
     }
 
 
+def test_a_canary_that_grows_by_hand_keeps_to_its_later_stages(versions: TwoVersions) -> None:
+    canary(5, 25, 50, 100, every_s=60)
+
+    grown = canary(30)
+    assert (grown.percent, grown.stages, grown.every_s, grown.guarded_s) == (30, [50, 100], 60, 0)
+
+    assert canary(40, 60, every_s=120).stages == [60]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

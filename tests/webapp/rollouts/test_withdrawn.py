@@ -425,3 +425,15 @@ def test_the_command_begins_with_the_first_stage(versions: TwoVersions) -> None:
     call_command("rollout", "canary", MODEL_NAME, NEW, "--stages=5,25,100", "--every-s=60", stdout=output)
 
     assert "Next: 25 %, 100 % (then it is promoted)" in output.getvalue()
+
+
+def test_the_command_says_what_comes_after_a_percentage_by_hand(versions: TwoVersions) -> None:
+    canary(5, 25, 100, every_s=60)
+    output = io.StringIO()
+
+    call_command("rollout", "canary", MODEL_NAME, NEW, "--percent=10", stdout=output)
+    assert "Next: 25 %, 100 % (then it is promoted), each after 60 guarded seconds" in output.getvalue()
+
+    Rollout.objects.update(stages=[])
+    call_command("rollout", "canary", MODEL_NAME, NEW, "--percent=40", stdout=output)
+    assert "Next: nothing by itself; it stays at 40 %." in output.getvalue()
