@@ -73,10 +73,21 @@ def facts_of(card: ModelCard) -> dict[str, str]:
 
 
 def gate_file(gates: Path, stores: ModelStores, name: str, version: str) -> Path | None:
-    """Where the gate of a version lies: in the folder `gates`, else beside the version's weights; None without one."""
+    """Where the newest gate of a version lies: in the folder `gates`, or beside the version's weights; None without one.
+
+    The latter may be of another machine, where servers share a store. One that can't be read counts where no other can.
+    """
     holder = stores.holder(name, version)
     places = [gates / name / version / GATE_NAME, *([holder / GATE_NAME] if holder else [])]
-    return next((path for path in places if path.is_file()), None)
+    return max((path for path in places if path.is_file()), key=_made, default=None)
+
+
+def _made(path: Path) -> str:
+    """When a gate was made, in UTC as ISO 8601; empty for one that can't be read."""
+    try:
+        return read_gate(path).made
+    except GateError:
+        return ""
 
 
 def refusal(
@@ -125,9 +136,11 @@ def refusal(
             if failed
             else ""
         )
+        page = path.with_name(PAGE_NAME)  # it stays on the machine that compared them
+        all_of_them = f"{page} has them all. " if page.is_file() else ""
         return (
             f"{name} {version} has not passed its gate against {champion} ({len(failed)} checks are not{first}). "
-            f"{path.with_suffix('.html')} has them all. Make a better candidate, {override}"
+            f"{all_of_them}Make a better candidate, {override}"
         )
     return None
 

@@ -50,6 +50,48 @@ def test_a_passed_gate_against_the_champion_lets_a_version_answer(
     assert read_gate(path).champion["version"] == OLD
 
 
+@pytest.mark.parametrize(
+    ("here_made", "here_passed", "is_refused"),
+    [
+        ("2026-11-01T06:00:00+00:00", True, True),
+        ("2026-11-01T06:00:00+00:00", False, False),
+        ("2026-12-01T06:00:00+00:00", True, False),
+        ("2026-12-01T06:00:00+00:00", False, True),
+    ],
+)
+def test_the_newest_of_its_gates_counts(
+    tmp_path: Path, here_made: str, here_passed: bool, is_refused: bool
+) -> None:
+    """Here and, beside the weights, what another machine has found on 29 November: the opposite."""
+    store = tmp_path / "store"
+    for seed, version in enumerate((OLD, NEW)):
+        make_model(store, version=version, seed=seed)
+    stores = ModelStores([store])
+    ours, theirs = (facts(stores, NAME, version) for version in (NEW, OLD))
+    write_gate(store, ours, theirs, passed=not here_passed)
+    write_gate(tmp_path, ours, theirs, passed=here_passed, made=here_made)
+
+    refused = refusal(tmp_path, stores, NAME, NEW, OLD)
+
+    assert (refused is not None) == is_refused
+    assert refused is None or "has not passed its gate" in refused
+    assert refused is None or "has them all" not in refused, "there is no page of it"
+
+
+def test_a_gate_that_can_not_be_read_hides_none_that_can(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    for seed, version in enumerate((OLD, NEW)):
+        make_model(store, version=version, seed=seed)
+    stores = ModelStores([store])
+    ours, theirs = (facts(stores, NAME, version) for version in (NEW, OLD))
+    readable = write_gate(store, ours, theirs)
+    broken = write_gate(tmp_path, ours, theirs, {"passed": False})
+
+    assert gate_file(tmp_path, stores, NAME, NEW) == readable
+    readable.unlink()
+    assert gate_file(tmp_path, stores, NAME, NEW) == broken
+
+
 def test_without_a_gate_the_sentence_names_the_command(stores: ModelStores, tmp_path: Path) -> None:
     assert refusal(tmp_path, stores, NAME, NEW, OLD) == (
         "retina-oct 1.1.0 has not been compared with 1.0.0, which answers by default. Compare them: "
