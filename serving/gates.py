@@ -40,6 +40,11 @@ class Gate:
     champion: dict[str, str]
     content: dict[str, Any]
 
+    @property
+    def says_by_what(self) -> bool:
+        """Whether it says by what the two versions answered. Without that it lets no version answer by default."""
+        return all(compared["answering_sha256"] for compared in (self.candidate, self.champion))
+
 
 def read_gate(path: Path) -> Gate:
     """Read and check a gate.json. Raises GateError if it can't be read, or says something else than was written."""
@@ -148,12 +153,12 @@ def refusal(
 def _changed(gate: Gate, stores: ModelStores, champion: str) -> str | None:
     """Why the gate says nothing of what answers now, though the weights are the same; None if it does."""
     name = gate.candidate["name"]
+    if not gate.says_by_what:
+        return (
+            f"The gate of {name} {gate.candidate['version']} does not say by which temperature, statistics and rules "
+            "the two versions answered."
+        )
     for compared, version in ((gate.candidate, gate.candidate["version"]), (gate.champion, champion)):
-        if not compared["answering_sha256"]:
-            return (
-                f"The gate of {name} {gate.candidate['version']} does not say by which temperature, statistics and rules "
-                "the two versions answered."
-            )
         if compared["answering_sha256"] != stores.answering_sha256(name, version):
             return (
                 f"{name} {version} has the weights that were compared, but answers otherwise than what was: its card "

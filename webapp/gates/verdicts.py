@@ -13,6 +13,7 @@ from serving.gates import GATE_NAME, Gate, GateError, read_gate
 
 NOT_COMPARED = "not compared yet"
 UNREADABLE = "can't be read; compare it again"
+NOT_SAID = "it does not say by which temperature, statistics and rules; compare it again"
 MOST_LISTED = 100
 
 
@@ -80,7 +81,8 @@ def in_words(gate: Gate) -> str:
     against = gate.champion["version"]
     if not gate.passed:
         return f"not passed against {against}"
-    return f"passed, and better than {against}" if gate.better else f"passed against {against}"
+    words = f"passed, and better than {against}" if gate.better else f"passed against {against}"
+    return words if gate.says_by_what else f"{words}, but {NOT_SAID}"
 
 
 def _folder() -> Path:

@@ -22,7 +22,7 @@ CHECK = {"name": "Macro F1", "set": "own", "passed": False, "reason": "0.71234 i
 
 
 def facts(version: str) -> dict[str, str]:
-    return {"name": NAME, "version": version, "weights_sha256": "ab" * 32}
+    return {"name": NAME, "version": version, "weights_sha256": "ab" * 32, "answering_sha256": "cd" * 32}
 
 
 @pytest.fixture
@@ -54,6 +54,16 @@ def test_the_api_has_them_in_words_and_without_figures(
     assert told["1.3.0"]["page"] == f"/admin/inference/registeredversion/{NAME}/1.3.0/version/"
     assert len(told["1.3.0"]["sha256"]) == 64
     assert b"0.71234" not in answer.content
+
+
+def test_a_gate_that_lets_no_version_answer_any_more_says_so(gates: Path) -> None:
+    """It was made before gates noted by what was answered."""
+    before = {**facts("1.5.0"), "answering_sha256": ""}
+    write_gate(gates, before, facts(OLD))
+
+    assert words_of(NAME, "1.5.0") == (
+        "passed against 1.0.0, but it does not say by which temperature, statistics and rules; compare it again"
+    )
 
 
 def test_without_gates_there_is_nothing_to_tell(
