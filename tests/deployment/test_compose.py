@@ -164,7 +164,9 @@ def test_the_receiver_listens_on_this_machine_alone_unless_told_otherwise() -> N
     services = further("dicom")["services"]
     assert [name for name, service in services.items() if "ports" in service] == ["receiver"]
     receiver = services["receiver"]
-    assert receiver["extends"] == {"file": "../../docker-compose.yml", "service": "worker"}
+    assert receiver["extends"] == {"file": "docker-compose.yml", "service": "worker"}, (
+        "from the first file's folder"
+    )
     assert receiver["command"] == ["receiver"]
     assert receiver["ports"] == ["${RETINOTE_DICOM_ADDRESS:-127.0.0.1}:${RETINOTE_DICOM_PORT:-11112}:11112"]
     assert set(receiver["networks"]) == {"edge", "data"}
