@@ -173,6 +173,16 @@ def test_the_receiver_listens_on_this_machine_alone_unless_told_otherwise() -> N
     assert not {"privileged", "cap_add", "read_only", "security_opt"} & receiver.keys()
 
 
+def test_the_documentation_lets_the_receiver_read_the_key_of_its_certificate() -> None:
+    """`deploy init` makes it for its owner alone, as whom nginx reads it; the receiver has no such right."""
+    dockerfile = (ROOT / "deploy" / "images" / "web.Dockerfile").read_text(encoding="utf-8")
+    (group,) = re.findall(r"^USER \d+:(\d+)$", dockerfile, re.MULTILINE)
+    settings = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| `RETINOTE_DICOM_TLS_DIR` .*$", settings, re.MULTILINE)
+
+    assert f"chgrp -R {group} deploy/tls" in row and "chmod 640 deploy/tls/key.pem" in row
+
+
 @pytest.mark.parametrize("name", ["web", "worker"])
 def test_results_have_a_way_to_the_clinic(name: str) -> None:
     """The worker sends them, and asks the worklist; the web app tries whether a PACS or record answers."""
