@@ -193,6 +193,13 @@ def test_results_have_a_way_to_the_clinic(name: str) -> None:
     assert not any(added["networks"][other].get("internal") for other in reached - networks(name))
 
 
+def test_the_worklist_is_asked_under_the_name_of_the_receiver() -> None:
+    services = further("dicom")["services"]
+    titles = {services[name]["environment"]["RETINOTE_DICOM_AE_TITLE"] for name in ("worker", "receiver")}
+
+    assert titles == {"${RETINOTE_DICOM_AE_TITLE:-RETINOTE}"}
+
+
 def test_several_model_servers_share_a_store_and_ask_for_no_key() -> None:
     text = (ROOT / "deploy" / "model-store" / "compose.yml").read_text(encoding="utf-8")
     shared = yaml.safe_load(text)
