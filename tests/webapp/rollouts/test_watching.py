@@ -270,10 +270,6 @@ def test_a_trial_from_before_it_was_noted_by_what_a_version_answers_goes_by_the_
     assert Rollout.objects.get().guardrail == "tiers"
 
 
-def _retired(versions: TwoVersions) -> None:
-    versions.served.remove(NEW)
-
-
 def _promoted(versions: TwoVersions) -> None:
     versions.default = NEW
 
