@@ -29,10 +29,14 @@ NGINX = Path(__file__).parents[2] / "deploy" / "nginx"
 HOST = "localhost"
 GATEWAY_SECRET = "gateway-secret-of-the-test"
 GOOD, LIMITED, BROKEN = "Bearer good", "Bearer over-limit", "Bearer broken"
+EXPIRED, REVOKED, FLOODING = "Bearer expired", "Bearer revoked", "Bearer of an address that floods"
 IN_CANARY = "Bearer good, and in the canary's share"
 SENDS_MUCH = "Bearer good, and sends much"
 LARGE_RATE = 2
 """Large bodies that pass in a second for a key."""
+REFUSAL_HEADER = "X-Key-Refusal"
+"""By which the web app tells nginx why a key is refused."""
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="inference"'}
 PROGRAM = shutil.which("nginx")
 NEEDS_NGINX = [
     pytest.mark.skipif(not PROGRAM and "CI" not in os.environ, reason="there is no nginx"),
@@ -77,10 +81,13 @@ class Echo(BaseHTTPRequestHandler):
                 204,
                 {"X-Model-Authorization": "Bearer key-of-torchserve", "X-Model-Route": "/2.0.0"},
             ),
-            LIMITED: (429, {"Retry-After": "17"}),
+            LIMITED: (429, {"Retry-After": "17", REFUSAL_HEADER: "key_limit_reached"}),
+            FLOODING: (429, {"Retry-After": "17"}),
+            EXPIRED: (401, CHALLENGE | {REFUSAL_HEADER: "key_expired"}),
+            REVOKED: (401, CHALLENGE | {REFUSAL_HEADER: "key_revoked"}),
             BROKEN: (503, {}),
         }
-        self._send(*answers.get(key, (401, {})))
+        self._send(*answers.get(key, (401, CHALLENGE | {REFUSAL_HEADER: "key_unknown"})))
 
     def _send(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
         self.send_response(status)

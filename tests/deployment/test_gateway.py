@@ -12,12 +12,16 @@ import pytest
 from handlers.request import CARD_HEADER, HEADERS
 from tests.deployment.nginx import (
     BROKEN,
+    CHALLENGE,
+    EXPIRED,
+    FLOODING,
     GATEWAY_SECRET,
     GOOD,
     HOST,
     IN_CANARY,
     LIMITED,
     NEEDS_NGINX,
+    REVOKED,
     Dying,
     Echo,
     Gateway,
@@ -226,9 +230,12 @@ def test_a_version_may_be_named(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("key", "status", "code"),
     [
-        ("", 401, "not_authenticated"),
-        ("Bearer wrong", 401, "not_authenticated"),
-        (LIMITED, 429, "too_many_requests"),
+        ("", 401, "key_unknown"),
+        ("Bearer wrong", 401, "key_unknown"),
+        (EXPIRED, 401, "key_expired"),
+        (REVOKED, 401, "key_revoked"),
+        (LIMITED, 429, "key_limit_reached"),
+        (FLOODING, 429, "too_many_requests"),
         (BROKEN, 503, "unavailable"),
     ],
 )
@@ -241,9 +248,12 @@ def test_without_a_good_key_nothing_reaches_the_model_server(
     )
 
     assert answer.status == status
-    assert json.load(answer)["error"]["code"] == code
-    if status == 429:
-        assert answer.headers["Retry-After"] == "17"
+    error = json.load(answer)["error"]
+    assert error["code"] == code
+    assert error["message"].endswith(".")
+    assert answer.headers.get("Retry-After") == ("17" if status == 429 else None)
+    assert answer.headers.get_all("WWW-Authenticate", []) == list(CHALLENGE.values()) * (status == 401)
+    assert "X-Key-Refusal" not in answer.headers
 
 
 @pytest.mark.parametrize("kind", [Starting, Dying])

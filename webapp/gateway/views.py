@@ -29,6 +29,8 @@ MODEL_HEADER = "X-Model-Authorization"
 """What the gateway sends to the model server in place of the service's key."""
 ROUTE_HEADER = "X-Model-Route"
 """What the gateway adds to the address of a call without a version: `/VERSION` of a canary, or nothing."""
+REFUSAL_HEADER = "X-Key-Refusal"
+"""The code of a refusal, by which the gateway says why: it sees no body of what is said here."""
 SUBJECT_HEADER, ASKED_HEADER = "X-Subject", "X-Original-URI"
 WITHOUT_VERSION = re.compile(r"/inference/([A-Za-z0-9][A-Za-z0-9_.-]*)")
 LONGEST_SUBJECT = 200
@@ -37,6 +39,10 @@ REFUSALS = {
     Outcome.UNKNOWN: ("key_unknown", "This service key is not known. Send it as Authorization: Bearer KEY."),
     Outcome.EXPIRED: ("key_expired", "This service key has expired. Ask an administrator for a new one."),
     Outcome.REVOKED: ("key_revoked", "This service key was revoked. Ask an administrator for a new one."),
+    Outcome.LIMITED: (
+        "key_limit_reached",
+        "This service key has used up its calls of this minute. Try again in {wait_s} s.",
+    ),
 }
 
 
@@ -57,6 +63,7 @@ def inference_key(request: HttpRequest) -> HttpResponse:
         refusal = refusal_of(admission)
         if refusal:
             log.info("service %s: %s", admission.service or "-", admission.outcome)
+            refusal[REFUSAL_HEADER] = REFUSALS[admission.outcome][0]
             return refusal
         headers = {MODEL_HEADER: model_client().authorization(), ROUTE_HEADER: route(request, admission)}
         return HttpResponse(status=204, headers=headers)
@@ -100,10 +107,10 @@ def refusal_of(admission: Admission) -> HttpResponse | None:
     """Why the call is refused; None for one that is admitted."""
     if admission.outcome is Outcome.ALLOWED:
         return None
+    code, message = REFUSALS[admission.outcome]
     if admission.outcome is Outcome.LIMITED:
         wait_s = admission.retry_after_s
-        message = f"This service key has used up its calls of this minute. Try again in {wait_s} s."
         headers = {"Retry-After": str(wait_s)}
-        return JsonResponse(body("key_limit_reached", message), status=429, headers=headers)
+        return JsonResponse(body(code, message.format(wait_s=wait_s)), status=429, headers=headers)
     headers = {"WWW-Authenticate": 'Bearer realm="inference"'}
-    return JsonResponse(body(*REFUSALS[admission.outcome]), status=401, headers=headers)
+    return JsonResponse(body(code, message), status=401, headers=headers)
