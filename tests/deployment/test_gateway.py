@@ -197,6 +197,7 @@ def test_whoever_judges_keys_hears_of_the_key_alone(gateway: Gateway) -> None:
         "authorization",
         "x-api-key",
         "host",
+        "x-forwarded-for",
         "x-forwarded-proto",
         "x-gateway-secret",
         "x-original-method",
@@ -205,6 +206,7 @@ def test_whoever_judges_keys_hears_of_the_key_alone(gateway: Gateway) -> None:
         "x-request-id",
     }
     assert Echo.judged["x-original-uri"] == "/inference/retina-oct"
+    assert Echo.judged["x-forwarded-for"] == "127.0.0.1", "by which requests of an address are counted"
 
 
 def test_whom_a_picture_is_of_decides_on_the_version_and_stays_here(gateway: Gateway) -> None:
