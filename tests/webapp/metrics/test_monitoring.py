@@ -91,6 +91,15 @@ def test_an_alert_says_what_has_happened_and_what_to_do() -> None:
         assert rule["labels"]["severity"] in ("critical", "warning")
 
 
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["alert"]))
+def test_a_label_that_an_alert_names_is_left_by_its_expression(rule: dict[str, Any]) -> None:
+    named = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
+    kept = [set(re.findall(r"\w+", labels)) for labels in re.findall(r"\bby \(([^)]*)\)", rule["expr"])]
+
+    assert all(named <= labels for labels in kept)
+    assert kept or not named
+
+
 def test_every_alert_is_explained_to_the_operator() -> None:
     page = (MONITORING.parents[1] / "docs" / "monitoring.md").read_text()
     assert [rule["alert"] for rule in rules() if f"`{rule['alert']}`" not in page] == []
