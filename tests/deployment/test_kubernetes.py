@@ -187,11 +187,39 @@ def test_secrets_are_those_that_init_makes(name: str) -> None:
             if "secretKeyRef" in source:
                 assert source["secretKeyRef"]["name"] == "retinote"
                 assert source["secretKeyRef"]["key"] in settings_file.SECRETS
-            if "configMapKeyRef" in source:
+            if "configMapKeyRef" in source and not source["configMapKeyRef"].get("optional"):
                 assert source["configMapKeyRef"]["key"] in of_kind("ConfigMap")["retinote"]["data"]
             for used in re.findall(r"\$\((\w+)\)", variable.get("value", "")):
                 earlier = [other["name"] for other in container["env"]]
                 assert used in earlier[: earlier.index(variable["name"])]
+
+
+@pytest.mark.parametrize(
+    ("who", "workload", "container"),
+    [("model", "model-server", 0), ("proxy", "gateway", 0), ("db", "mongodb", 1)],
+)
+def test_a_documented_variable_reaches_whoever_reads_it(who: str, workload: str, container: int) -> None:
+    """Those of the ConfigMap and the Secret; where the table says something else of Kubernetes, that holds."""
+    table = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    wanted = {
+        name
+        for names, readers, what, default in rows
+        if who in readers.split(", ")
+        and "Kubernetes:" not in default
+        and "set by the stack itself" not in what
+        and "in the image" not in what
+        for name in re.findall(r"(?:RETINOTE|MONGODB)_[A-Z_]+", names)
+    }
+    given = {
+        source["key"]
+        for variable in pod(workload)["containers"][container]["env"]
+        for source in variable.get("valueFrom", {}).values()
+        if source["key"] == variable["name"]
+    }
+
+    assert wanted
+    assert wanted <= given
 
 
 @pytest.mark.parametrize("name", [name for name in SERVED if name != "worker"])
