@@ -11,6 +11,7 @@ import yaml
 
 from operations.deploy import settings_file
 from operations.deploy.checks import published_ports
+from webapp.core.environment import Environment
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -142,6 +143,16 @@ def test_temporary_files_lie_on_the_disk_in_a_volume_of_each_container(name: str
     image = "trainer" if name == "trainer" else "web"
     dockerfile = (ROOT / "deploy" / "images" / f"{image}.Dockerfile").read_text(encoding="utf-8")
     assert re.search(rf"install -d -o retinote -g retinote -m 0700 [^&]*{place}\b", dockerfile)
+
+
+def test_limits_of_requests_are_the_web_apps_until_they_are_set() -> None:
+    fields = Environment.model_fields.values()
+    rates = {field.alias: field.default for field in fields if "RATE" in (field.alias or "")}
+
+    assert rates
+    assert {name: SERVICES["web"]["environment"].get(name) for name in rates} == {
+        name: f"${{{name}:-{default}}}" for name, default in rates.items()
+    }
 
 
 @pytest.mark.parametrize("name", ["web", "model-server", "trainer"])
