@@ -194,6 +194,10 @@ MAX_VOLUME_BYTES = _GIVEN.max_volume_bytes
 DATA_UPLOAD_MAX_NUMBER_FILES = 256  # B-scans of a volume; each is an open file while it is taken
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20  # what is not a file: JSON bodies and form fields
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "webapp.api.uploads.NamelessUploadHandler",
+]
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_IDENTITY = _GIVEN.file_identity
 DICOM_ORIGIN = _GIVEN.dicom_origin

@@ -27,7 +27,7 @@ PORT, DICOM_PORT = 8000, 11112
 # A file system in memory that belongs to this container alone.
 RUN_FOLDER = Path("/tmp")  # nosec B108
 SPOOLED = "tmp*.upload*"
-"""Names that Django gives to uploads above two megabytes in the folder of temporary files."""
+"""Names that uploads above two megabytes had in the folder of temporary files up to version 0.2."""
 DATABASE_TIMEOUT_S = 300.0
 POLL_S = 2.0
 COMMANDS = ("web", "worker", "trainer", "receiver", "migrate", "prepare", "check")
@@ -55,7 +55,7 @@ def wait_for_migrations(timeout_s: float = DATABASE_TIMEOUT_S) -> None:
 
 
 def remove_spooled_uploads() -> None:
-    """Remove the uploads that a killed web app had begun to read: the folder outlives it, and is this container's own."""
+    """Remove what a killed web app of an earlier version has left of uploads: the folder is this container's own."""
     for spooled in Path(tempfile.gettempdir()).glob(SPOOLED):
         spooled.unlink(missing_ok=True)
 

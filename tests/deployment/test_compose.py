@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from gunicorn.config import GracefulTimeout
 
 from operations.deploy import settings_file
 from operations.deploy.checks import published_ports
@@ -143,6 +144,12 @@ def test_temporary_files_lie_on_the_disk_in_a_volume_of_each_container(name: str
     image = "trainer" if name == "trainer" else "web"
     dockerfile = (ROOT / "deploy" / "images" / f"{image}.Dockerfile").read_text(encoding="utf-8")
     assert re.search(rf"install -d -o retinote -g retinote -m 0700 [^&]*{place}\b", dockerfile)
+
+
+def test_the_web_app_may_end_its_requests_before_it_is_killed() -> None:
+    patience_s = int(SERVICES["web"]["stop_grace_period"].removesuffix("s"))
+
+    assert patience_s > GracefulTimeout.default
 
 
 def test_limits_of_requests_are_the_web_apps_until_they_are_set() -> None:
