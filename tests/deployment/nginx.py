@@ -51,12 +51,16 @@ class Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     judged: ClassVar[dict[str, str]] = {}
     """The headers of the last question for a key."""
+    made: ClassVar[threading.Event] = threading.Event()
+    """What an address that ends with `?slow` is answered after."""
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path.startswith("/api/v1/hang-up/") or self.path.endswith("?hang-up"):
             self.close_connection = True
             return
+        if self.path.endswith("?slow"):
+            self.made.wait()
         if self.path == "/api/v1/internal/inference-key/":
             self._judge()
             return
@@ -208,10 +212,13 @@ def named(*kinds: type[Echo]) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def running(folder: Path, names: str = "127.0.0.1", model_servers: str = "") -> Iterator[Gateway]:
+def running(
+    folder: Path, names: str = "127.0.0.1", model_servers: str = "", patience: str = "60s"
+) -> Iterator[Gateway]:
     """An nginx with its files in a folder; two servers that echo stand behind it as web app and model server.
 
-    With a name server, `model_servers` are those behind a name, in place of the one.
+    With a name server, `model_servers` are those behind a name, in place of the one. `patience` is how long most answers
+    may take to begin.
     """
     assert PROGRAM, "nginx is not installed"
     certificate.make_self_signed(folder / "tls", HOST)
@@ -238,6 +245,7 @@ def running(folder: Path, names: str = "127.0.0.1", model_servers: str = "") -> 
         "/dev/stdout": str(folder / "access.log"),
         "/dev/stderr": str(folder / "error.log"),
         "/etc/nginx/tls": str(folder / "tls"),
+        "proxy_read_timeout 60s;": f"proxy_read_timeout {patience};",
         "user nobody nogroup;": "",
         "worker_processes auto;": "worker_processes 1;",
     }.items():

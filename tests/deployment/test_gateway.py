@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +313,23 @@ def test_the_log_has_neither_queries_nor_keys(gateway: Gateway) -> None:
     assert not [
         secret for secret in ("P-4711", "good", "key-of-torchserve") if secret in gateway.log.read_text()
     ]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/exports/", "/api/v1/exports"])
+def test_an_export_may_take_longer_to_be_made_than_other_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    made = threading.Event()
+    monkeypatch.setattr(Echo, "made", made)
+    with running(tmp_path, patience="1s") as gateway, ThreadPoolExecutor(1) as page:
+        try:
+            export = page.submit(gateway.ask, f"{path}?slow", method="POST", body=b"{}")
+            given_up = [gateway.ask("/api/v1/scans/?slow").status for _ in range(2)]
+        finally:
+            made.set()
+
+        assert given_up == [503, 503]
+        assert export.result().status == 200
 
 
 def test_somebody_who_guesses_passwords_is_slowed_down(gateway: Gateway) -> None:
