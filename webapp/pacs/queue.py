@@ -10,6 +10,7 @@ from typing import Any
 from bson import ObjectId
 from django.db.models import F
 
+from webapp.api.errors import StorageAway
 from webapp.audit.models import Action
 from webapp.audit.recording import SYSTEM, record
 from webapp.core import clock
@@ -18,7 +19,7 @@ from webapp.origins.models import DicomOrigin
 from webapp.pacs.models import FHIR, Destination, Sending, Status, When
 from webapp.pacs.network import Refused, Unreachable
 from webapp.pacs.outgoing import Outgoing, deliver, prepare
-from webapp.pacs.results import NothingToSend
+from webapp.pacs.results import NothingToSend, What
 from webapp.scans.models import Scan
 from webapp.scans.outcomes import Outcome
 from webapp.scans.room import NoRoom
@@ -31,9 +32,15 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=15)
 MOST_ATTEMPTS = 10
 """Of a result that a destination can't take at the moment; with the pauses that is an hour and a half."""
 GIVE_UP_AFTER = timedelta(days=7)
-"""For a destination that can't be reached."""
+"""For a destination, or for pictures, that can't be reached."""
 BATCH = 20
 """Results of one destination in one run: the worker has other work, too."""
+NEED_PICTURES = (What.HEATMAP, What.PDF)
+"""They are made of stored pictures; reports, drawn regions and bundles are not."""
+IMAGES_AWAY = "The images can't be reached."
+LEFT_ALONE = timedelta(minutes=1)
+"""For so long after a try that could not reach the images nothing else needs them: a try may take as long itself
+(`serving/shared/s3.py`)."""
 LONGEST_REASON = 300
 
 
@@ -107,25 +114,39 @@ def send_again(sending: Sending) -> None:
 
 
 def send_due() -> int:
-    """Send what is due, for each destination the oldest first; returns how many results were tried."""
+    """Send what is due, for each destination the oldest first; returns how many results were tried.
+
+    While the images can't be reached, what is made of them is left alone, at all destinations: a try may take a minute,
+    and the worker has other work.
+    """
     tried = 0
+    left_alone = NEED_PICTURES if _are_images_away() else ()
     for destination in Destination.objects.filter(enabled=True, quiet_until__lte=clock.now()):
         for _ in range(BATCH):
-            sending = _claim(destination)
+            sending = _claim(destination, left_alone)
             if sending is None:
                 break
             tried += 1
-            if not _send(sending):
-                break
+            try:
+                if not _send(sending):
+                    break
+            except StorageAway:
+                left_alone = NEED_PICTURES
     return tried
 
 
-def _claim(destination: Destination) -> Sending | None:
-    """The next result that is due, if this caller is the one to send it."""
+def _are_images_away() -> bool:
+    """Whether a result could not be made for want of the images a moment ago, or is being tried again after that."""
+    since = clock.now() - LEFT_ALONE
+    return Sending.objects.filter(status=Status.WAITING, reason=IMAGES_AWAY, claimed_until__gt=since).exists()
+
+
+def _claim(destination: Destination, left_alone: Sequence[str]) -> Sending | None:
+    """The next result that is due and of none of these kinds, if this caller is the one to send it."""
     now = clock.now()
     due = Sending.objects.filter(
         status=Status.WAITING, destination=destination, next_attempt_at__lte=now, claimed_until__lte=now
-    )
+    ).exclude(what__in=left_alone)
     for key in list(due.order_by("next_attempt_at", "pk").values_list("pk", flat=True)[:BATCH]):
         until = clock.now() + CLAIM
         # One update with its condition inside: of two workers at the same moment, one finds nothing to update.
@@ -135,35 +156,56 @@ def _claim(destination: Destination) -> Sending | None:
 
 
 def _send(sending: Sending) -> bool:
-    """Send a claimed result; false where its destination can't be reached, so that nothing else is tried there now."""
+    """Send a claimed result; false where its destination can't be reached, so that nothing else is tried there now.
+
+    Raises StorageAway where the images can't be reached, once that is noted.
+    """
     destination = sending.destination
     try:
         outgoing = prepare(sending)
-        if is_new := sending.again or outgoing.content_key != sending.content:
-            deliver(destination, outgoing)
-    except NothingToSend as nothing:
-        _end(sending, Status.NOTHING, str(nothing))
-    except NoRoom:
-        _later(sending, "The server was busy with large pictures.")
-    except (FileNotFoundError, ValueError) as error:
-        log.error("A result of scan %s can't be made: %s", sending.scan_id, type(error).__name__)
-        _end(sending, Status.FAILED, "It can't be made: a stored picture is gone or can't be read.")
-    except OSError as error:
-        # Other destinations may get theirs meanwhile: not all results are made of stored pictures.
-        log.error("The images can't be reached: %s", error.strerror)
-        _wait(sending, "The images can't be reached.", attempts=sending.attempts, pause=FIRST_PAUSE)
-    except Unreachable as error:
+    except (NothingToSend, NoRoom, Refused, OSError, ValueError) as error:
+        _not_made(sending, error)
+        if isinstance(error, StorageAway):
+            raise
+        return True
+    if not sending.again and outgoing.content_key == sending.content:
+        _sent(sending, outgoing, is_new=False)
+        return True
+    try:
+        deliver(destination, outgoing)
+    except (Unreachable, OSError) as error:
         _unreachable(sending, str(error))
         return False
+    except ValueError as error:
+        _not_made(sending, error)
+        return True
     except Refused as error:
         if error.for_good:
             _end(sending, Status.FAILED, str(error))
         else:
             _later(sending, str(error))
     else:
-        _sent(sending, outgoing, is_new)
+        _sent(sending, outgoing, is_new=True)
+    # Only here it has answered: what was not made says nothing about the destination.
     Destination.objects.filter(pk=destination.pk, failures__gt=0).update(failures=0, last_failure="")
     return True
+
+
+def _not_made(sending: Sending, error: Exception) -> None:
+    """Note that a result could not be made: for good, or at the moment."""
+    if isinstance(error, NothingToSend):
+        _end(sending, Status.NOTHING, str(error))
+    elif isinstance(error, Refused):
+        _end(sending, Status.FAILED, str(error))
+    elif isinstance(error, NoRoom):
+        _later(sending, "The server was busy with large pictures.")
+    elif isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        log.error("The pictures of scan %s can't be read: %s", sending.scan_id, error.strerror)
+        reason = IMAGES_AWAY if isinstance(error, StorageAway) else "A stored picture can't be read."
+        _until_given_up(sending, reason, _pause_of_pictures(sending))
+    else:
+        log.error("A result of scan %s can't be made: %s", sending.scan_id, type(error).__name__)
+        _end(sending, Status.FAILED, "It can't be made: a stored picture is gone or can't be read.")
 
 
 def _sent(sending: Sending, outgoing: Outgoing, is_new: bool) -> None:
@@ -220,6 +262,11 @@ def _unreachable(sending: Sending, reason: str) -> None:
         failures=F("failures") + 1, quiet_until=clock.now() + pause, last_failure=reason[:LONGEST_REASON]
     )
     log.warning("%s can't be reached: %s", destination, reason)
+    _until_given_up(sending, reason, pause)
+
+
+def _until_given_up(sending: Sending, reason: str, pause: timedelta) -> None:
+    """Try a result again after a pause, which counts as no attempt, or give it up after days."""
     if clock.now() - sending.asked > GIVE_UP_AFTER:
         _end(sending, Status.FAILED, f"{reason} Tried for {GIVE_UP_AFTER.days} days.")
         return
@@ -237,3 +284,8 @@ def _wait(sending: Sending, reason: str, attempts: int, pause: timedelta) -> Non
 def _pause(before: int) -> timedelta:
     doublings: int = 2 ** min(before, 16)
     return min(FIRST_PAUSE * doublings, LONGEST_PAUSE)
+
+
+def _pause_of_pictures(sending: Sending) -> timedelta:
+    """As long as it has waited so far, so that it grows without being counted."""
+    return min(max(clock.now() - sending.asked, FIRST_PAUSE), LONGEST_PAUSE)

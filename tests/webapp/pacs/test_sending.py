@@ -29,6 +29,7 @@ from tests.webapp.pacs.conftest import (
     Destinations,
     OnePicture,
     SeveralPictures,
+    picture,
     send_all,
     states,
 )
@@ -539,29 +540,98 @@ def test_an_answer_that_breaks_off_keeps_nobody_else_waiting(
     assert kept
 
 
-def test_images_that_are_away_keep_no_other_destination_waiting(
+def raising(error: OSError, asked: list[str]) -> Callable[..., Any]:
+    """What fails with an error in a function's place, and notes which picture was asked for."""
+
+    def fail(name: str, *_: object) -> None:
+        asked.append(name)
+        raise error
+
+    return fail
+
+
+def test_images_that_are_away_are_asked_for_once_and_keep_nothing_else_waiting(
     clinician: User, dicom_scan: OnePicture, destination: Destinations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: object) -> None:
-        raise StorageAway(errno.EIO, "the bucket does not answer")
+    asked: list[str] = []
+    fail = raising(StorageAway(errno.EIO, "the bucket does not answer"), asked)
 
     with receiver(lambda _: 0) as (port, given), health_record() as (address, kept):
         first = destination("a-first", **dicom(port, sends=["heatmap", "pdf"]))
-        second = destination("b-second", protocol="fhir", url=address, sends=[])
-        reading.record(dicom_scan(clinician), clinician, "agree")
+        second = destination("b-second", **dicom(port, sends=["pdf", "sr"]))
+        third = destination("c-third", protocol="fhir", url=address, sends=[])
+        for seed in (1, 2):
+            reading.record(dicom_scan(clinician, picture(seed)), clinician, "agree")
+        Destination.objects.filter(pk=first.pk).update(failures=5, last_failure="It was away.")
         with monkeypatch.context() as moment:
             for name in ("read", "beginning"):
-                moment.setattr(storage, name, away)
+                moment.setattr(storage, name, fail)
             send_due()
-        assert (states(first), states(second)) == (
-            {"heatmap": "waiting", "pdf": "waiting"},
-            {"fhir": "sent"},
-        )
-        for waits in Sending.objects.filter(destination=first):
-            assert (waits.reason, waits.attempts) == ("The images can't be reached.", 0)
-        assert (given, bool(kept)) == ([], True)
-        send_all(first)
+            assert send_due() == 0, "nor is it at once by the next run"
+        assert len(asked) == 1
+        assert states(first) == {"heatmap": "waiting", "pdf": "waiting"}
+        assert states(second) == {"pdf": "waiting", "sr": "sent"}
+        assert states(third) == {"fhir": "sent"}
+        assert {data.Modality for data in given} == {"SR"} and kept
+        waits = Sending.objects.get(reason="The images can't be reached.")
+        assert (waits.destination, waits.attempts) == (first, 0)
+        first.refresh_from_db()
+        assert (first.failures, first.last_failure) == (5, "It was away."), "nobody has talked to it"
+
+        for pacs in (first, second):
+            send_all(pacs)
     assert states(first) == {"heatmap": "sent", "pdf": "sent"}
+    assert states(second) == {"pdf": "sent", "sr": "sent"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [StorageAway(errno.EIO, "the bucket does not answer"), PermissionError(errno.EACCES, "not ours")],
+    ids=type,
+)
+def test_a_picture_that_cant_be_read_is_tried_after_ever_longer_pauses_and_given_up(
+    error: OSError,
+    clinician: User,
+    dicom_scan: OnePicture,
+    destination: Destinations,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses = []
+    pacs = destination(**dicom(104, sends=["heatmap"]))
+    reading.record(dicom_scan(clinician), clinician, "agree")
+    monkeypatch.setattr(storage, "read", raising(error, []))
+    for waited in (timedelta(0), timedelta(minutes=1), timedelta(minutes=5), timedelta(days=1)):
+        Sending.objects.update(asked=clock.now() - waited)
+        send_all(pacs)
+        sending = Sending.objects.get()
+        pauses.append(sending.next_attempt_at - sending.claimed_until)
+    assert pauses == sorted(set(pauses)) and pauses[-1] == timedelta(minutes=15)
+    assert states(pacs) == {"heatmap": "waiting"}
+
+    Sending.objects.update(asked=clock.now() - GIVE_UP_AFTER - timedelta(hours=1))
+    send_all(pacs)
+    assert states(pacs) == {"heatmap": "failed"}
+    assert WaitingRecord.objects.filter(action=Action.RESULT_FAIL).count() == 1
+
+
+def test_an_unreadable_picture_keeps_no_other_picture_waiting(
+    clinician: User, dicom_scan: OnePicture, destination: Destinations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = [dicom_scan(clinician, picture(seed)) for seed in (1, 2)]
+    read = storage.read
+
+    def read_others(name: str) -> bytes:
+        if name == scans[0].heatmap_name:
+            raise PermissionError(errno.EACCES, "not ours")
+        return read(name)
+
+    monkeypatch.setattr(storage, "read", read_others)
+    with receiver(lambda _: 0) as (port, _):
+        destination(**dicom(port, sends=["heatmap"]))
+        for scan in scans:
+            reading.record(scan, clinician, "agree")
+        send_due()
+    assert [Sending.objects.get(scan=scan).status for scan in scans] == ["waiting", "sent"]
 
 
 @pytest.mark.parametrize(
