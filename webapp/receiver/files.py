@@ -81,6 +81,16 @@ def _delete_file(instance: Instance, **_: Any) -> None:
 @receiver(post_delete, sender=Arrival)
 def _delete_photographs(instance: Arrival, **_: Any) -> None:
     """Delete the photographs of a study with the last of what they were taken beside: they have no scan of their own."""
-    of_study = Instance.objects.filter(clinic=instance.clinic, study_uid=instance.study_uid)
-    if not of_study.filter(is_enface=False).exclude(arrival=instance.key).exists():
+    clinic, study_uid = instance.clinic, instance.study_uid
+    _delete_left_alone(clinic, study_uid)
+    # Once more after the commit: of the last two, deleted at the same time, neither sees before that the other goes.
+    connection.on_commit(lambda: _delete_left_alone(clinic, study_uid), robust=True)
+
+
+def _delete_left_alone(clinic: str, study_uid: str) -> None:
+    """Delete the photographs of a study of which nothing else is a scan, or may become one. What was refused does not."""
+    of_study = Instance.objects.filter(clinic=clinic, study_uid=study_uid)
+    if Arrival.objects.filter(clinic=clinic, study_uid=study_uid, scan__isnull=False).exists():
+        return
+    if not of_study.filter(is_enface=False, is_read=False).exists():
         of_study.filter(is_enface=True).delete()

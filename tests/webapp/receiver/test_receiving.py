@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import imagecodecs
 import pytest
@@ -14,6 +15,7 @@ from tests.dicom_files import written
 from tests.images import encoded
 from tests.volume_files import Values, bscans, compressed, localizer, tomography
 from tests.webapp.conftest import Clients
+from tests.webapp.meanwhile import meanwhile
 from tests.webapp.receiver.conftest import CLINIC, DEVICE, associated, read_all, send, series
 from tests.webapp.volumes.conftest import busy_at
 from webapp.accounts.models import User
@@ -22,7 +24,7 @@ from webapp.core import clock
 from webapp.receiver import filing, reading
 from webapp.receiver.listening import Receiver
 from webapp.receiver.models import Arrival, Instance, Sender, State
-from webapp.scans import storage
+from webapp.scans import deletion, storage
 from webapp.scans.deletion import delete_scan
 from webapp.scans.models import Scan
 from webapp.scans.sweep import sweep
@@ -250,6 +252,57 @@ def test_the_photographs_of_a_study_go_with_the_last_of_its_volumes(
     kept = Instance.objects.get()
     assert kept.sop_uid == of_another.SOPInstanceUID
     assert [path.name for path in storage.all_files()] == [kept.file_name]
+
+
+def test_a_refused_series_keeps_no_photographs_of_its_study(
+    receiver: Receiver, clinician: User, api: Clients
+) -> None:
+    """It names the patient, and a refused series shows it to nobody."""
+    of_several_patients = [series(1)[0], series(2, PatientID="P-18")[1]]
+    photograph = localizer(bscans(1)[0])
+    send(receiver, photograph, tomography(bscans(3)), *of_several_patients)
+    read_all()
+    assert Arrival.objects.filter(state=State.REFUSED).count() == 1
+
+    assert api(clinician).delete(f"/api/v1/volumes/{Volume.objects.get().pk}/").status_code == 204
+
+    kept = Instance.objects.all()
+    assert {instance.sop_uid for instance in kept} == {each.SOPInstanceUID for each in of_several_patients}
+    assert {path.name for path in storage.all_files()} == {instance.file_name for instance in kept}
+
+
+def test_a_series_that_waits_to_be_read_keeps_the_photographs_of_its_study(
+    receiver: Receiver, clinician: User, api: Clients
+) -> None:
+    send(receiver, localizer(bscans(1)[0]), tomography(bscans(3)))
+    read_all()
+    send(receiver, *series(2))
+    filing.file_all()
+
+    assert api(clinician).delete(f"/api/v1/volumes/{Volume.objects.get().pk}/").status_code == 204
+
+    assert Instance.objects.filter(is_enface=True).exists()
+
+
+def test_the_photographs_go_when_the_last_two_volumes_are_deleted_at_once(
+    receiver: Receiver, clinician: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(receiver, localizer(bscans(1)[0]), tomography(bscans(3)), *series(2))
+    read_all()
+    first, last = (Scan.objects.filter(volume=volume)[0] for volume in Volume.objects.all())
+    record_each = deletion.record_each
+
+    def delete_the_other(*given: Any) -> None:
+        monkeypatch.setattr(deletion, "record_each", record_each)
+        meanwhile(lambda: delete_scan(last, clinician))
+        record_each(*given)
+
+    monkeypatch.setattr(deletion, "record_each", delete_the_other)
+    delete_scan(first, clinician)
+
+    assert not Volume.objects.exists()
+    assert not Instance.objects.exists()
+    assert not list(storage.all_files())
 
 
 def test_originals_are_kept_for_a_while_only(receiver: Receiver, settings: object) -> None:
