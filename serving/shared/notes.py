@@ -37,11 +37,16 @@ def noted(
         withdrawn=changes.withdrawn(action, name, before, after, stores),
         override=override,
     )
-    leave(stores, change, socket.gethostname())
+    leave(stores, new_name(change), change, socket.gethostname())
 
 
-def leave(stores: SharedStores, change: dict[str, object], host: str) -> None:
-    """Leave a note of a change that was made (`changes.described`), and where. Raises StoreError."""
-    change["host"] = host[:MOST_LETTERS_OF_HOST]
+def new_name(change: dict[str, object]) -> str:
+    """The name of a note of a change (`changes.described`)."""
     # The time comes first, so that notes are taken in in its order.
-    stores.objects.write(f"{NOTES}{change['time']}-{secrets.token_hex(8)}.json", json.dumps(change).encode())
+    return f"{NOTES}{change['time']}-{secrets.token_hex(8)}.json"
+
+
+def leave(stores: SharedStores, name: str, change: dict[str, object], host: str) -> None:
+    """Leave a note of a change that was made, and where, under a new name. Raises StoreError."""
+    change["host"] = host[:MOST_LETTERS_OF_HOST]
+    stores.objects.write(name, json.dumps(change).encode())

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError
 from pymongo.errors import PyMongoError
 
 from serving import changes, gates
@@ -24,7 +24,7 @@ from serving.shared.servers import ServerReport
 from serving.shared.store import SharedStores
 from webapp.accounts.models import User
 from webapp.audit.model_changes import tell
-from webapp.audit.models import Action
+from webapp.audit.models import Action, Intake
 from webapp.audit.recording import record
 from webapp.inference.version_page import added_columns
 from webapp.mongodb.transactions import all_or_nothing
@@ -200,8 +200,11 @@ def _record(user: User, action: str, change: dict[str, object], stores: SharedSt
 
     If the database is away, a note is left in the store, as commands do, which the worker takes in. Raises StoreError.
     """
+    note = notes.new_name(change)
 
     def write() -> None:
+        # A commit may succeed though its answer is lost: the note then counts as taken in.
+        Intake.objects.create(name=intake_of(note), offset=1)
         record(
             ACTIONS[action],
             user,
@@ -215,9 +218,16 @@ def _record(user: User, action: str, change: dict[str, object], stores: SharedSt
 
     try:
         all_or_nothing(write)
+    except IntegrityError:  # a fault, which would be the same later
+        raise
     except (DatabaseError, PyMongoError) as error:
         log.error("A decision about %s is recorded later: %s", change["model"], type(error).__name__)
-        notes.leave(stores, change, f"{socket.gethostname()[:MOST_OF_HOST]} by {user.username}")
+        notes.leave(stores, note, change, f"{socket.gethostname()[:MOST_OF_HOST]} by {user.username}")
+
+
+def intake_of(note: str) -> str:
+    """The key of the document that says that a note is recorded."""
+    return f"note {note.removeprefix(notes.NOTES)}"
 
 
 def _needed_override(made: SharedDecisions, name: str, version: str, champion: str, override: str) -> str:

@@ -17,7 +17,7 @@ from webapp.audit.model_changes import ACTIONS, MOST_REASON, check_withdrawn, te
 from webapp.audit.models import Action, Intake
 from webapp.audit.recording import SYSTEM, record
 from webapp.mongodb.transactions import all_or_nothing
-from webapp.servers.shared import decisions, is_shared
+from webapp.servers.shared import decisions, intake_of, is_shared
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def take_in() -> int:
 
 def _take_in(name: str, content: bytes) -> int:
     """Record a note, once: it may be here again if it could not be deleted."""
-    key = f"note {name.removeprefix(NOTES)}"
+    key = intake_of(name)
 
     def write() -> int:
         if Intake.objects.filter(pk=key).exists():

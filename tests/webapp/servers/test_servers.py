@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from django.contrib.messages import get_messages
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 from django.test import Client
+from pymongo.errors import AutoReconnect
 
 from serving.changes import choice_sha256
 from serving.registry import Registry
@@ -28,6 +30,7 @@ from tests.webapp.rollouts.two_versions import NEW, WEIGHTS
 from webapp.accounts.models import Role
 from webapp.audit.models import Action, Intake, WaitingRecord
 from webapp.gates.models import Override
+from webapp.mongodb.transactions import all_or_nothing
 from webapp.servers import shared
 from webapp.servers.taking_in import take_in
 from webapp.versions.models import Kind, Rollout, State, Withdrawal, active_key
@@ -196,6 +199,29 @@ def test_a_decision_is_recorded_later_when_the_database_is_away_right_after_it(
     assert " by anna at 20" in recorded.asked
     assert recorded.after == choice_sha256(registry.choice(NAME))
     assert Withdrawal.objects.get().weights_sha256 == promoted
+
+
+def test_a_decision_is_recorded_once_also_when_the_database_goes_away_during_its_commit(
+    stores: SharedStores, registry: Registry, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report(stores, "one", "1.0.0", "1.1.0")
+    decide(browser, registry, "register", "1.1.0")
+    reason = "neither of them is trained"
+
+    def commit_and_go(work: Callable[[], object]) -> None:
+        all_or_nothing(work)
+        raise AutoReconnect("connection closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shared, "all_or_nothing", commit_and_go)
+        decide(browser, registry, "promote", "1.1.0", override=reason)
+    assert take_in() == 0
+
+    promoted = WaitingRecord.objects.get(action=Action.MODEL_PROMOTE)
+    assert (promoted.object_id, promoted.actor_name) == (f"{NAME}/1.1.0", "anna")
+    assert WaitingRecord.objects.filter(action=Action.MODEL_OVERRIDE).count() == 1
+    assert [each.reason for each in Override.objects.all()] == [reason]
+    assert stores.objects.names("changes/") == []
 
 
 def test_of_two_pages_that_were_loaded_at_the_same_time_one_decides(
