@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from webapp.mongodb.transactions import all_or_nothing
 from webapp.recommendations.answers import Answer
 from webapp.recommendations.rules import Recommendation, recommend
 from webapp.scans import storage
+from webapp.scans.holding import hold_some
 from webapp.scans.models import Scan, ScanQuerySet, Status
 
 AT_ONCE = 500
@@ -63,7 +65,7 @@ def replay(card: ModelCard, answers: Path) -> dict[str, Any]:
                     refused += 1
                 elif change := _change(card, scan, line["answer"]):
                     changed.append(change)
-    all_or_nothing(lambda: _keep(card, changed))
+    changed = _kept(card, changed)
     steps = Counter((change.before, change.after) for change in changed)
     ways = Counter(change.direction for change in changed)
     return {
@@ -124,9 +126,21 @@ def _step(card: ModelCard, scan: Scan, said: dict[str, Any]) -> tuple[str, Recom
     return label, recommend(card.name, probabilities, quality, caveats, answer)
 
 
-def _keep(card: ModelCard, changed: list[ChangedTier]) -> None:
+def _kept(card: ModelCard, changed: Sequence[ChangedTier]) -> list[ChangedTier]:
+    """Keep these in place of an earlier replay's, but none of a scan that was deleted meanwhile; returns those kept."""
     ChangedTier.objects.filter(model_name=card.name, model_version=card.version).delete()
-    ChangedTier.objects.bulk_create(changed)
+    kept: list[ChangedTier] = []
+
+    def write(part: Sequence[ChangedTier]) -> list[ChangedTier]:
+        there = hold_some([change.scan_id for change in part])
+        of_those = [change for change in part if change.scan_id in there]
+        ChangedTier.objects.bulk_create(of_those)
+        return of_those
+
+    # In parts: as long as scans are held, nobody can give a verdict on them.
+    for start in range(0, len(changed), AT_ONCE):
+        kept += all_or_nothing(partial(write, changed[start : start + AT_ONCE]))
+    return kept
 
 
 def _parts(lines: Iterable[str]) -> Iterator[list[dict[str, Any]]]:

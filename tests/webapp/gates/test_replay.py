@@ -17,11 +17,14 @@ from serving.registry import Choice
 from tests.gates import write_gate
 from tests.models import make_model
 from tests.webapp.conftest import Predicted
+from tests.webapp.meanwhile import meanwhile
 from webapp.accounts.models import User
 from webapp.audit import sealing
 from webapp.audit.hashing import canonical_sha256
 from webapp.audit.models import Record
+from webapp.gates import replay
 from webapp.gates.models import ChangedTier, Override
+from webapp.scans.deletion import delete_scan
 from webapp.scans.models import Scan
 
 NAME, NEW = "retina-oct", "2.0.0"
@@ -117,6 +120,24 @@ def test_scans_whose_urgency_changes_become_a_worklist(
     # A later replay of the version takes the place of this one.
     assert replayed(tmp_path, version, {keys[0]: _said("CNV"), keys[1]: None})["refused"] == 1
     assert not ChangedTier.objects.exists()
+
+
+def test_a_scan_that_is_deleted_meanwhile_is_on_no_worklist(
+    scans: list[Scan], version: Path, tmp_path: Path, clinician: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = replay._change
+
+    def delete_and_change(card: Any, scan: Scan, said: dict[str, Any]) -> Any:
+        if scan == scans[0]:
+            meanwhile(lambda: delete_scan(Scan.objects.get(pk=scan.pk), clinician))
+        return change(card, scan, said)
+
+    monkeypatch.setattr(replay, "_change", delete_and_change)
+    answers = {str(scans[0].pk): _said("NORMAL"), str(scans[1].pk): _said("CNV")}
+
+    assert replayed(tmp_path, version, answers)["changed"] == 1
+
+    assert [found.scan_id for found in ChangedTier.objects.all()] == [scans[1].pk]
 
 
 def test_answers_that_are_none_are_refused(scans: list[Scan], version: Path, tmp_path: Path) -> None:

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
 import pytest
+from bson import ObjectId
 from django.db import connection
 
 from tests.webapp.conftest import Predicted
+from tests.webapp.meanwhile import meanwhile
 from webapp.accounts.models import User
 from webapp.annotations.models import Annotation
 from webapp.mongodb.transactions import all_or_nothing
 from webapp.scans.deletion import delete_scan
-from webapp.scans.holding import MARK, hold
+from webapp.scans.holding import MARK, hold, hold_some
 from webapp.scans.models import Scan
 
 
 @pytest.fixture
 def scan(clinician: User, predicted: Predicted) -> Scan:
     return predicted(clinician)
-
-
-def meanwhile(work: Callable[[], object]) -> None:
-    """Do something in another thread, with a connection of its own, to its end."""
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
 
 
 def draw(scan: Scan, author: User) -> None:
@@ -68,6 +53,22 @@ def test_what_is_written_first_is_deleted_with_the_scan(scan: Scan, clinician: U
     all_or_nothing(delete)
     assert seen == [0, 1], "the first try did not see the drawing"
     assert not Annotation.objects.exists()
+
+
+def test_of_several_scans_those_are_held_that_are_still_there(
+    scan: Scan, clinician: User, predicted: Predicted
+) -> None:
+    other = predicted(clinician)
+    seen: list[int] = []
+
+    def write() -> set[ObjectId]:
+        seen.append(Scan.objects.count())
+        if len(seen) == 1:
+            meanwhile(lambda: delete_scan(Scan.objects.get(pk=scan.pk), clinician))
+        return hold_some([scan.pk, other.pk])
+
+    assert all_or_nothing(write) == {other.pk}
+    assert seen == [2, 1], "the first try did not see the deletion"
 
 
 def test_a_scan_that_was_held_is_as_it_was(scan: Scan) -> None:
