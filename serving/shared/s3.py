@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -111,6 +111,21 @@ class S3Objects:
                 return Stored(answer["Body"].read(), answer["ETag"])
             except self._client.exceptions.NoSuchKey:
                 return None
+
+    def small(self, name: str, most_bytes: int) -> bytes | None:
+        """The content of an object, by one request; None for a larger one, or if it breaks off. Raises StoreMissing."""
+        from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+
+        with explained(self.place, self._what):
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._key(name))
+            with closing(answer["Body"]) as body:
+                if answer["ContentLength"] > most_bytes:
+                    return None
+                try:
+                    content: bytes = body.read()
+                except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                    return None
+                return content
 
     def beginning(self, name: str, count: int) -> tuple[bytes, int]:
         """The first bytes of an object, and how many it has. Raises StoreMissing."""

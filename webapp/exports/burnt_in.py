@@ -13,6 +13,7 @@ import numpy as np
 from django.core.cache import cache
 
 from imaging.burnt_in import may_hold_text
+from webapp.api.errors import StorageAway
 from webapp.exports.records import Record
 from webapp.scans import storage
 
@@ -23,6 +24,7 @@ REMEMBERED_S = 30 * 24 * 3600
 LARGE_PIXELS = 4_000_000
 """Larger pictures are looked at one at a time."""
 TEXT = "its pixels may hold text"
+GONE = "it is gone"
 UNREADABLE = "it can't be read, so nobody can tell whether it holds text"
 NO_TIME = "there was no time left to look for text in it; export again"
 # The number is the rule's version: a changed rule looks anew.
@@ -39,18 +41,28 @@ class LeftOut:
 
 
 def sorted_out(records: Sequence[Record]) -> tuple[list[Record], list[LeftOut]]:
-    """The records whose pictures may go out, and those that are left out, each in their order."""
+    """The records whose pictures may go out, and those that are left out, each in their order.
+
+    Those whose picture is gone are in neither. Raises StorageAway.
+    """
     reasons = reasons_for(
         {record.scan.image_name: record.scan.width * record.scan.height for record in records}
     )
     return (
         [record for record in records if not reasons[record.scan.image_name]],
-        [LeftOut(record, reason) for record in records if (reason := reasons[record.scan.image_name])],
+        [
+            LeftOut(record, reason)
+            for record in records
+            if (reason := reasons[record.scan.image_name]) not in ("", GONE)
+        ],
     )
 
 
 def reasons_for(pictures: Mapping[str, int]) -> dict[str, str]:
-    """Why each stored picture is left out, by its name; "" for one that isn't. `pictures` has the number of their pixels."""
+    """Why each stored picture is left out, by its name; "" for one that isn't. `pictures` has the number of their pixels.
+
+    Raises StorageAway.
+    """
     known = cache.get_many([KEY.format(name) for name in pictures])
     found = {name: known[KEY.format(name)] for name in pictures if KEY.format(name) in known}
     ends = time.monotonic() + DEADLINE_S
@@ -78,5 +90,9 @@ def _looked_at(name: str) -> str:
             return UNREADABLE
         grey = np.broadcast_to(read[:, :, None], (*read.shape, 3)) if read.ndim == 2 else read[:, :, :3]
         return TEXT if may_hold_text(np.asarray(grey, np.uint8)) else ""
+    except StorageAway:  # it says nothing about the picture
+        raise
+    except FileNotFoundError:
+        return GONE
     except (OSError, cv2.error):
         return UNREADABLE

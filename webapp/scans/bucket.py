@@ -9,6 +9,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
@@ -23,7 +24,7 @@ from webapp.api.errors import StorageAway
 
 WHAT = "store of images"
 IN_MEMORY_BYTES = 4 * 2**20
-"""Of a picture that is sent; a larger one waits in a temporary file."""
+"""Of a picture that is sent; a larger one waits in a temporary file, and comes in parts."""
 
 
 class Bucket:
@@ -66,6 +67,10 @@ class Bucket:
     def open(self, name: str) -> IO[bytes]:
         """A file, open for reading, all of which has come. Raises FileNotFoundError."""
         with _explained(self._objects.place):
+            # Most are small. django-storages would ask three times: twice for the size.
+            content = self._objects.small(self._key(name), IN_MEMORY_BYTES)
+            if content is not None:
+                return BytesIO(content)
             opened: IO[bytes] = self._files.open(self._key(name)).open()
             return opened
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ResponseStreamingError
+from botocore.httpsession import URLLib3Session
+from botocore.response import StreamingBody
 from django.conf import settings as django_settings
 
 from serving.shared.s3 import S3Objects
@@ -17,7 +22,9 @@ from tests.seaweedfs import Seaweedfs, needs_seaweedfs
 from tests.webapp.conftest import Clients, Predicted, Upload
 from webapp.accounts.models import User
 from webapp.gates.replay import write_scans
+from webapp.reviews import reading
 from webapp.scans import storage
+from webapp.scans.bucket import IN_MEMORY_BYTES
 from webapp.scans.models import Scan, Status
 from webapp.scans.sweep import sweep
 
@@ -80,6 +87,71 @@ def test_an_export_takes_pictures_from_s3(
         assert opened.read(name) == storage.read(scan.image_name)
 
 
+@pytest.mark.parametrize("export_format", ["coco", "folders"])
+def test_an_export_asks_s3_once_for_each_picture(
+    images: S3Objects,
+    api: Clients,
+    clinician: User,
+    predicted: Predicted,
+    monkeypatch: pytest.MonkeyPatch,
+    export_format: str,
+) -> None:
+    def export() -> dict[str, bytes]:
+        exported = api(clinician).post("/api/v1/exports/", {"format": export_format}, format="json")
+        assert exported.status_code == 200, exported.content
+        with zipfile.ZipFile(io.BytesIO(body(exported))) as opened:
+            return {name: opened.read(name) for name in opened.namelist()}
+
+    def pictures(files: dict[str, bytes]) -> list[bytes]:
+        return sorted(content for name, content in files.items() if name.endswith(".png"))
+
+    scans = [predicted(clinician, "CNV") for _ in range(12)]
+    for scan in scans:
+        reading.record(scan, clinician, "agree")
+        reading.settle(scan, clinician, "CNV")
+    contents = {scan.image_name: storage.read(scan.image_name) for scan in scans}
+    # It looks for text in the pictures, which is remembered. The rule takes the speckle of some for text.
+    without_text = pictures(export())
+    names = [name for name, content in contents.items() if content in without_text]
+    *there, gone = names
+    storage.delete(gone)
+    asked: list[str] = []
+    send = URLLib3Session.send
+
+    def send_and_note(session: URLLib3Session, request: Any) -> Any:
+        asked.append(urlsplit(request.url).path.rpartition("/")[2])
+        return send(session, request)
+
+    monkeypatch.setattr(URLLib3Session, "send", send_and_note)
+    found = export()
+
+    assert sorted(asked) == sorted(names)
+    assert pictures(found) == sorted(contents[name] for name in there) != []
+    if export_format == "folders":
+        assert len(found["manifest.csv"].splitlines()) == 1 + len(there)
+
+
+def test_a_large_picture_comes_in_parts(images: S3Objects) -> None:
+    content = os.urandom(IN_MEMORY_BYTES + 1)
+    name = storage.save(content)
+    with storage.open_file(name) as opened:
+        assert opened.read() == content
+
+
+def test_a_picture_that_breaks_off_is_fetched_again(
+    images: S3Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = storage.save(b"a picture")
+    read = StreamingBody.read
+
+    def break_off(body: StreamingBody, amt: int | None = None) -> bytes:
+        monkeypatch.setattr(StreamingBody, "read", read)
+        raise ResponseStreamingError(error="connection broken")
+
+    monkeypatch.setattr(StreamingBody, "read", break_off)
+    assert storage.read(name) == b"a picture"
+
+
 def test_a_sweep_removes_what_nobody_names_and_keeps_the_rest(
     images: S3Objects, away: None, upload: Upload, clinician: User
 ) -> None:
@@ -118,13 +190,14 @@ def test_while_s3_is_away_nothing_is_lost_and_callers_are_told(
     seaweedfs.stop()
     try:
         sent = api(clinician).get(f"/api/v1/scans/{scan.pk}/image/")
+        exported = api(clinician).post("/api/v1/exports/", {"format": "coco"}, format="json")
         refused = upload(clinician, seed=2)
         with pytest.raises(OSError, match="can't be reached"):
             sweep()
     finally:
         seaweedfs.start()
 
-    for answer in (sent, refused):
+    for answer in (sent, exported, refused):
         assert answer.status_code == 503, answer.content
         assert answer.json()["error"]["message"].startswith("The images can't be reached at the moment")
     assert Scan.objects.get().status != Status.FAILED
