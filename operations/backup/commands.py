@@ -13,6 +13,7 @@ from operations.backup.database import exclusive, shared
 from operations.backup.errors import BackupError
 from operations.backup.manifest import Manifest
 from operations.backup.restore import Restored, restore_backup
+from operations.stack.database import DATABASE_VARIABLE
 from operations.stack.folder import DataFolder
 from operations.stack.options import DEFAULT_DATA
 from operations.stack.state import MEDIA_VARIABLE
@@ -120,6 +121,11 @@ def restore(arguments: argparse.Namespace) -> int:
         )
     manifest = restored.manifest
     print(f"Restored what was backed up {manifest.taken}: {_summary(manifest)}")
+    if manifest.database != database.name:
+        print(
+            f"It was in the database {manifest.database}, and is in {database.name} now, which {DATABASE_VARIABLE} has to name "
+            "for ./retinote up."
+        )
     if manifest.models.count:
         print(f"Models, and which versions are promoted, are in {(models_data or data).path}.")
     print(_rights_summary(restored))

@@ -20,6 +20,7 @@ from operations.backup.errors import BackupError, reason
 from operations.backup.manifest import Manifest
 from operations.backup.rights import Withheld, withhold
 from operations.stack.folder import DataFolder, make_private
+from operations.stack.state import surroundings
 from serving.errors import ServingError
 
 
@@ -93,7 +94,7 @@ def _record(
 def _check_empty(data: DataFolder, database: documents.AnyDatabase) -> None:
     documents_there, files_there = documents.count(database), media.count(data.media).count
     place: object = data.media
-    if images := media.elsewhere():
+    if images := media.elsewhere(surroundings(data)):
         files_there, place = files_there + len(images.names("")), images.place
     if documents_there or files_there:
         raise BackupError(
@@ -112,7 +113,7 @@ def _switch(
     new, old = work / "media", work / "replaced"
     new.mkdir(mode=0o700, exist_ok=True)
     steps: list[tuple[str, Callable[[], None]]] = [
-        ("images", lambda: _put_images(new, data.media, old)),
+        ("images", lambda: _put_images(new, data, old)),
         ("documents", lambda: documents.switch(database, manifest.collections)),
         ("models", lambda: _put_models(data, models_data, work / "models")),
         ("gates", lambda: _put_versions(work / "gates", data.gates)),
@@ -130,11 +131,11 @@ def _switch(
         done.append(name)
 
 
-def _put_images(new: Path, folder: Path, old: Path) -> None:
+def _put_images(new: Path, data: DataFolder, old: Path) -> None:
     """Put the images in place; in S3 beside those that were there, which the next sweep removes."""
-    if images := media.elsewhere():
+    if images := media.elsewhere(surroundings(data)):
         media.upload(new, images)
-    media.switch(new, folder, old)
+    media.switch(new, data.media, old)
 
 
 def _put_models(data: DataFolder, models_data: DataFolder, models: Path) -> None:

@@ -24,13 +24,13 @@ DATABASE_VARIABLE, DATABASE = "RETINOTE_DATABASE", "retinote"
 class OwnDatabase:
     """A MongoDB server on `port` of this machine with the files of a data folder. Missing secrets are made.
 
-    The web app has a database, whose name the environment may set, and another one for the queue of tasks.
+    The web app has a database, whose name `variables` may set, and another one for the queue of tasks.
     """
 
-    def __init__(self, data: DataFolder, port: int) -> None:
+    def __init__(self, data: DataFolder, port: int, variables: Mapping[str, str] = os.environ) -> None:
         self.data = data
         self.port = port
-        self._databases = [database_name(), broker_of(database_name())]
+        self._databases = [database_name(variables), broker_of(database_name(variables))]
         self._has_account = False
 
     def command(self, program: Mongod) -> list[str]:

@@ -61,6 +61,8 @@ class DataFolder:
         self.administrator_note = self.secrets / "first-administrator"
         """An empty file, not secret, that exists once the first administrator was made."""
         self.state = self.run / "state.json"
+        self.where = self.path / "where.json"
+        """Where the last stack had documents and images; it outlives the stack, and holds no secret."""
         self.lock = self.run / "lock"
         self.stack_log = self.logs / "stack.log"
 

@@ -1,17 +1,25 @@
-"""While a backup is restored, nobody else works on the data folder, wherever its database is."""
+"""Backup and restore use the database of the data folder's stack, and a restore has it for itself."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from operations.backup import commands
 from operations.backup.__main__ import main
-from operations.backup.database import ADDRESS_VARIABLE, exclusive, shared
+from operations.backup.database import exclusive, shared
 from operations.backup.errors import BackupError
+from operations.backup.manifest import Files, Manifest
+from operations.backup.restore import Restored
+from operations.backup.rights import Withheld
+from operations.stack.database import DATABASE_VARIABLE
 from operations.stack.folder import DataFolder, write_state
+from operations.stack.state import ADDRESS_VARIABLE, State
 
 
 @pytest.fixture
@@ -72,3 +80,62 @@ def test_in_a_container_a_wrong_setting_is_a_line(
 
     assert capsys.readouterr().err.startswith(f"retinote: {told}")
     assert not (tmp_path / "a.tar").exists()
+
+
+@pytest.fixture
+def stopped(data: DataFolder, monkeypatch: pytest.MonkeyPatch) -> DataFolder:
+    """The folder of a stack that had a database of another name, in another server, and has ended."""
+    data.make()
+    with monkeypatch.context() as shell:
+        shell.setenv(DATABASE_VARIABLE, "oct")
+        State(data, {}).became_ready()
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    data.state.unlink()
+    return data
+
+
+@pytest.mark.parametrize("context", [exclusive, shared])
+def test_beside_a_stopped_stack_its_database_is_the_one_that_it_had(
+    stopped: DataFolder, monkeypatch: pytest.MonkeyPatch, context: Any
+) -> None:
+    with context(stopped) as database:
+        assert database.name == "oct"
+
+    monkeypatch.setenv(DATABASE_VARIABLE, "another")
+    with context(stopped) as database:
+        assert database.name == "another"
+
+
+@pytest.mark.parametrize("context", [exclusive, shared])
+def test_an_empty_server_is_not_taken_for_the_one_that_the_stack_had(
+    stopped: DataFolder, monkeypatch: pytest.MonkeyPatch, context: Any
+) -> None:
+    monkeypatch.delenv(ADDRESS_VARIABLE)
+
+    with pytest.raises(BackupError, match="in another MongoDB server than its own: set RETINOTE_MONGODB_URI"):
+        context(stopped).__enter__()
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("retinote", True), ("oct", False)])
+def test_a_restore_into_a_database_of_another_name_says_so(
+    data: DataFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    is_told: bool,
+) -> None:
+    monkeypatch.setenv(DATABASE_VARIABLE, name)
+    manifest = Manifest("1.0", "2026-11-30T10:00:00Z", "oct", (), Files(), Files())
+    monkeypatch.setattr(
+        commands, "restore_backup", lambda *_, **__: Restored(manifest, Withheld((), (), knew=False), True)
+    )
+    archive = tmp_path / "a.tar"
+    archive.touch()
+
+    commands.restore(
+        argparse.Namespace(file=str(archive), data_dir=data.path, models_dir=None, replace=False)
+    )
+
+    told = "It was in the database oct, and is in retinote now, which RETINOTE_DATABASE has to name"
+    assert (told in capsys.readouterr().out) is is_told

@@ -1,8 +1,9 @@
-"""Commands beside a running stack find documents and images where the stack has them, whatever their own shell says."""
+"""Commands find documents and images where the running stack has them, or the last one had them."""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from operations.stack.folder import DataFolder, running_state, write_private
 from operations.stack.managing import running_environment
-from operations.stack.state import State, surroundings
+from operations.stack.state import ADDRESS_VARIABLE, State, surroundings, was_on_another_server
 
 FACTS: dict[str, Any] = {
     "inference_url": "http://127.0.0.1:8080",
@@ -32,9 +33,10 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataFolde
     with monkeypatch.context() as shell:
         shell.setenv("RETINOTE_MEDIA", "s3://clinic/images")
         shell.setenv("RETINOTE_DATABASE", "oct")
-        State(data, FACTS)
-    monkeypatch.delenv("RETINOTE_MEDIA", raising=False)
-    monkeypatch.delenv("RETINOTE_DATABASE", raising=False)
+        shell.setenv(ADDRESS_VARIABLE, "mongodb://user:opkestrel@h/")
+        State(data, FACTS).became_ready()
+    for name in ("RETINOTE_MEDIA", "RETINOTE_DATABASE", ADDRESS_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
     yield data
     os.close(lock)
 
@@ -63,3 +65,21 @@ def test_beside_a_stack_of_an_earlier_version_and_without_one_the_shell_says_whe
 
     assert running_environment(stack, earlier)["RETINOTE_MEDIA"] == "s3://another"
     assert surroundings(DataFolder(tmp_path / "stopped"))["RETINOTE_MEDIA"] == "s3://another"
+
+
+def test_once_the_stack_has_ended_they_are_where_it_had_them(
+    stack: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.state.unlink()
+
+    assert surroundings(stack)["RETINOTE_MEDIA"] == "s3://clinic/images"
+    assert surroundings(stack)["RETINOTE_DATABASE"] == "oct"
+    assert was_on_another_server(stack)
+
+    monkeypatch.setenv("RETINOTE_DATABASE", "another")
+    assert surroundings(stack)["RETINOTE_DATABASE"] == "another", "what is named now comes first"
+
+
+def test_what_is_noted_of_them_is_private_and_holds_no_password(stack: DataFolder) -> None:
+    assert stat.S_IMODE(stack.where.stat().st_mode) == 0o600
+    assert "kestrel" not in stack.where.read_text()

@@ -10,6 +10,7 @@ import pytest
 from operations.backup.documents import AnyDatabase
 from operations.backup.errors import BackupError
 from operations.stack.folder import DataFolder, write_state
+from operations.stack.state import State
 from serving.shared.s3 import S3Objects
 from tests.seaweedfs import needs_seaweedfs
 from tests.webapp.backup.conftest import Restore, backup_of
@@ -76,3 +77,33 @@ def test_a_shell_that_does_not_know_the_bucket_backs_up_the_running_stacks(
 
     os.close(lock)
     assert (manifest.media.count, manifest.missing_media) == (1, ())
+
+
+def test_such_a_shell_restores_into_the_bucket_of_the_stack_that_was_stopped(
+    bucket: str,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    away: None,
+    upload: Upload,
+    clinician: User,
+    data: DataFolder,
+    database: AnyDatabase,
+    restore: Restore,
+) -> None:
+    settings.MEDIA = f"s3://{bucket}/images"
+    upload(clinician)
+    name = Scan.objects.get().image_name
+    before = storage.read(name)
+    data.make()
+    with monkeypatch.context() as shell:
+        shell.setenv("RETINOTE_MEDIA", settings.MEDIA)
+        State(data, {}).became_ready()
+    data.state.unlink()
+    _, archive = backup_of(data, database)
+    with pytest.raises(BackupError, match=rf"1 files in s3://{bucket}/images already"):
+        restore(archive, replace=False)
+    storage.delete(name)
+
+    restore(archive)
+
+    assert storage.read(name) == before

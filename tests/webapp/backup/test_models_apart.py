@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from operations.backup import commands
-from operations.backup.database import ADDRESS_VARIABLE
 from operations.backup.documents import AnyDatabase
 from operations.backup.errors import BackupError
 from operations.stack.database import DATABASE_VARIABLE
 from operations.stack.folder import DataFolder
+from operations.stack.state import ADDRESS_VARIABLE
 from serving.registry import Registry
 from tests.models import make_model
 

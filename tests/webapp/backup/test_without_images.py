@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from operations.backup import commands
-from operations.backup.database import ADDRESS_VARIABLE
 from operations.backup.documents import AnyDatabase
 from operations.stack.database import DATABASE_VARIABLE
 from operations.stack.folder import DataFolder
+from operations.stack.state import ADDRESS_VARIABLE
 from tests.webapp.conftest import Upload
 from webapp.accounts.models import User
 from webapp.scans import storage
