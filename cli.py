@@ -219,14 +219,17 @@ def main(arguments: Sequence[str]) -> int:
     else:
         known = parser.parse_args(arguments)
     command = COMMANDS[known.command]
-    ignored = importlib.import_module("operations.environment").clean(os.environ)
+    environment = importlib.import_module("operations.environment")
+    ignored = environment.clean(os.environ)
     try:
         if "MONGODB_URI" in ignored and "data_dir" in known:
             print(
                 "retinote: MONGODB_URI is ignored; set RETINOTE_MONGODB_URI to use another MongoDB server.",
                 file=sys.stderr,
             )
-        if "data_dir" in known:  # no command trusts a folder that others can write
+        if "data_dir" in known:
+            environment.take_addresses(os.environ)
+            # No command trusts a folder that others can write.
             importlib.import_module("operations.stack.privacy").check_private(known.data_dir)
         run: Callable[[argparse.Namespace], int] = _load(command, command.run)
         status = run(known)

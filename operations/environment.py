@@ -1,9 +1,12 @@
-"""Cleans the environment of variables that other projects set for programs which Retinote runs, too."""
+"""The environment: taken out are variables of other projects for programs which Retinote runs, too; files are read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
+from pathlib import Path
+
+from operations.errors import OperationsError
 
 FOREIGN_PREFIXES = ("CELERY_", "DJANGO_", "GUNICORN_", "TS_")
 """Prefixes of such variables: another project's broker, settings, port or configuration of the same library."""
@@ -20,6 +23,11 @@ NO_HOME = "/proc/none"
 a file in its place (/dev/null), and other libraries would make a missing folder."""
 HERE = ("localhost", "127.0.0.1", "::1")
 NO_PROXY = ("no_proxy", "NO_PROXY")
+ADDRESSES = ("RETINOTE_MONGODB_URI", "RETINOTE_BROKER_URL")
+"""Addresses that commands use themselves, and not the web app alone."""
+IN_FILES = ("RETINOTE_SECRET_KEY", *ADDRESSES, "RETINOTE_CACHE_URL")
+"""Variables whose value may be in a file instead; NAME_FILE is its path. The file comes before the variable."""
+FILE = "_FILE"
 
 
 def clean(variables: MutableMapping[str, str]) -> list[str]:
@@ -38,6 +46,28 @@ def clean(variables: MutableMapping[str, str]) -> list[str]:
         for name in NO_PROXY:
             variables[name] = ",".join(_each_once([*given, *HERE]))
     return foreign
+
+
+def in_files(variables: Mapping[str, str], names: Iterable[str] = IN_FILES) -> dict[str, str]:
+    """The values of the variables that are in files. Raises OperationsError for a file that can't be read."""
+    return {name: _content(name, path) for name in names if (path := variables.get(f"{name}{FILE}"))}
+
+
+def take_addresses(variables: MutableMapping[str, str]) -> None:
+    """Replace the files of addresses by the addresses, in place, for this command and all that it starts.
+
+    The other files are left to the web app. Raises OperationsError for a file that can't be read.
+    """
+    for name, address in in_files(variables, ADDRESSES).items():
+        variables[name] = address
+        del variables[f"{name}{FILE}"]
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperationsError(f"{name}{FILE}: {path} can't be read ({error}).") from error
 
 
 def _each_once(words: Iterable[str]) -> list[str]:

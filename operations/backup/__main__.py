@@ -1,9 +1,11 @@
 """`python -m operations.backup backup|restore FILE` for containers. Reads RETINOTE_MONGODB_URI and RETINOTE_DATA_DIR."""
 
 import argparse
+import os
 import sys
 
 from operations.backup import commands
+from operations.environment import take_addresses
 from operations.errors import EXPECTED
 
 
@@ -15,6 +17,7 @@ def main() -> int:
     commands.add_restore_arguments(actions.add_parser("restore"))
     arguments = parser.parse_args()
     try:
+        take_addresses(os.environ)
         return commands.backup(arguments) if arguments.action == "backup" else commands.restore(arguments)
     except (*EXPECTED, OSError) as error:
         print(f"retinote: {error}", file=sys.stderr)

@@ -11,12 +11,12 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from handlers.checks import OneOf, must_be, refusal
+from operations.environment import in_files
+from operations.errors import OperationsError
 from webapp.core import logs
 
 PREFIX = "RETINOTE_"
 ON, OFF = ("1", "true", "yes"), ("0", "false", "no")
-IN_FILES = ("SECRET_KEY", "MONGODB_URI", "BROKER_URL", "CACHE_URL")
-"""Variables whose value may be in a file instead; RETINOTE_NAME_FILE is its path."""
 MAY_BE_EMPTY = "RETINOTE_MODEL_MANAGEMENT_URL"
 """The one variable that may be empty: the management then can't be reached. Any other empty one counts as not set."""
 DAY_HOURS, DAY_MINUTES = 24, 24 * 60
@@ -180,19 +180,9 @@ class Environment(BaseModel):
 def read(variables: Mapping[str, str]) -> Environment:
     """Read the variables. Raises ImproperlyConfigured, which names those that can't be used."""
     given = {name: text for name, text in variables.items() if text or name == MAY_BE_EMPTY}
-    given |= {
-        f"{PREFIX}{name}": _content(path, name)
-        for name in IN_FILES
-        if (path := given.get(f"{PREFIX}{name}_FILE"))
-    }
     try:
-        return Environment.model_validate(given)
+        return Environment.model_validate(given | in_files(given))
+    except OperationsError as error:
+        raise ImproperlyConfigured(str(error)) from error
     except ValidationError as error:
         raise ImproperlyConfigured(f"{refusal(error, 'the environment')}.") from error
-
-
-def _content(path: str, name: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImproperlyConfigured(f"{PREFIX}{name}_FILE: {path} can't be read ({error}).") from error

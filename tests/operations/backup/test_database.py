@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import cli
 from operations.backup import commands
 from operations.backup.__main__ import main
 from operations.backup.database import exclusive, shared
@@ -80,6 +82,31 @@ def test_in_a_container_a_wrong_setting_is_a_line(
 
     assert capsys.readouterr().err.startswith(f"retinote: {told}")
     assert not (tmp_path / "a.tar").exists()
+
+
+@pytest.mark.parametrize("start", [main, lambda: cli.main(sys.argv[1:])])
+def test_the_address_of_the_database_may_be_in_a_file(
+    data: DataFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    start: Callable[[], int],
+) -> None:
+    address = tmp_path / "uri"
+    address.write_text("mongodb://user:op@kestrel@h/\n")
+    monkeypatch.delenv(ADDRESS_VARIABLE)
+    monkeypatch.setenv(f"{ADDRESS_VARIABLE}_FILE", str(address))
+    words = ["backup", str(tmp_path / "a.tar"), "--data-dir", str(data.path)]
+    monkeypatch.setattr(sys, "argv", ["operations.backup", *words])
+
+    assert start() == 2
+    assert capsys.readouterr().err.startswith("retinote: RETINOTE_MONGODB_URI can't be used")
+
+    address.unlink()
+    monkeypatch.delenv(ADDRESS_VARIABLE)
+    monkeypatch.setenv(f"{ADDRESS_VARIABLE}_FILE", str(address))
+    assert start() == 2
+    assert capsys.readouterr().err.startswith(f"retinote: RETINOTE_MONGODB_URI_FILE: {address} can't be read")
 
 
 @pytest.fixture
