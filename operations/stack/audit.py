@@ -1,11 +1,10 @@
 """The command `audit`: the audit records of a running stack."""
 
 import argparse
-from pathlib import Path
 
 from operations.stack.folder import DataFolder, running_state
 from operations.stack.options import add_data_option
-from operations.stack.stores import stores_of
+from operations.stack.stores import places, stores_of
 
 AUDIT_LIST_OPTIONS = (
     ("actor", "NAME", "records of an account, by its name then or today, or by its id"),
@@ -75,9 +74,8 @@ def add_audit_arguments(parser: argparse.ArgumentParser) -> None:
     )
     lineage.add_argument(
         "--store",
-        type=Path,
-        metavar="DIR",
-        help="model store (default: those of the stack that runs on the folder)",
+        metavar="PLACE",
+        help="model store, by its folder or URL (default: those of the stack that runs on the folder)",
     )
     for action in (verify, head, listing, lineage):
         add_data_option(action)
@@ -95,7 +93,7 @@ def audit(arguments: argparse.Namespace) -> int:
         options = [f"--{name}={value}" for name, value in given if value is not None]
         return manage(data, running_state(data), ["list_audit", *options])
     if arguments.command_of_audit == "lineage":
-        stores = [f"--store={folder}" for folder in stores_of(data, arguments.store).folders]
+        stores = [f"--store={place}" for place in places(stores_of(data, arguments.store))]
         verdicts = ["--verdicts"] if arguments.verdicts else []
         return manage(data, running_state(data), ["audit_lineage", arguments.scan, *stores, *verdicts])
     expected = [option for head in arguments.expect for option in ("--expect", head)]

@@ -17,6 +17,8 @@ from django.db import models
 
 from handlers.card import CARD_NAME, CardError, ModelCard
 from serving.archive import WEIGHTS
+from serving.shared.errors import StoreAway, StoreError
+from serving.shared.store import SharedStores
 from webapp.accounts.models import User
 from webapp.audit.hashing import HASHING, document_sha256
 from webapp.audit.models import Action, Record, WaitingRecord
@@ -53,10 +55,13 @@ class Link:
         return f"{'END' if self.is_end else 'OK'} {self.what}"
 
 
-def lineage(scan_id: str, stores: Sequence[Path], each_verdict: bool = False) -> Iterator[Link]:
+def lineage(
+    scan_id: str, stores: Sequence[Path], each_verdict: bool = False, shared: Sequence[SharedStores] = ()
+) -> Iterator[Link]:
     """The links from the scan's answer on, in their order. Raises NoLineage for a scan without an answer.
 
-    `stores` are the folders with models; `each_verdict` names every verdict in place of their sums.
+    `stores` are the folders with models, `shared` the stores that model servers share, from which models are brought;
+    `each_verdict` names every verdict in place of their sums.
     """
     scan = Scan.objects.filter(pk=scan_id).first() if ObjectId.is_valid(scan_id) else None
     if scan is None:
@@ -69,7 +74,7 @@ def lineage(scan_id: str, stores: Sequence[Path], each_verdict: bool = False) ->
         raise NoLineage(f"Scan {scan_id} has no answer yet, so nothing lies behind one.")
     yield _chain()
     yield _document(f"answer of {answer.predicted_at:%Y-%m-%d %H:%M}: {answer}", "prediction", answer)
-    yield from _behind(answer, stores, each_verdict)
+    yield from _behind(answer, stores, shared, each_verdict)
 
 
 def _chain() -> Link:
@@ -80,19 +85,24 @@ def _chain() -> Link:
     return Link(what, str(found)) if found else Link(f"{what}, head {walk.last}:{walk.last_hash}")
 
 
-def _behind(answer: Prediction, stores: Sequence[Path], each_verdict: bool) -> Iterator[Link]:
+def _behind(
+    answer: Prediction, stores: Sequence[Path], shared: Sequence[SharedStores], each_verdict: bool
+) -> Iterator[Link]:
     """The version that answered, and those that it was made from, each with its data set."""
     cards = dict(_cards(stores))
     weights = answer.weights_sha256
     told: set[str] = set()
     for _ in range(MOST_STEPS):
-        folder = cards.get(weights)
+        try:
+            folder = cards.get(weights) or _brought(weights, shared)
+        except StoreAway as error:
+            yield Link(f"weights {weights}: the models can't be looked at now. {error}", is_end=True)
+            return
+        except StoreError as error:
+            yield Link(f"weights {weights}", str(error))
+            return
         if folder is None:
-            where = " or ".join(map(str, stores)) or "any store"
-            yield Link(
-                f"weights {weights}",
-                f"no model in {where} has them. ./retinote restore brings a retired version back, or --store names its store",
-            )
+            yield _without_model(weights, [*map(str, stores), *(each.place for each in shared)])
             return
         card = ModelCard.load(folder / CARD_NAME)
         yield _weights(card, folder)
@@ -129,6 +139,29 @@ def _cards(stores: Iterable[Path]) -> Iterator[tuple[str, Path]]:
                 yield ModelCard.load(path).weights_sha256, path.parent
             except CardError:
                 continue
+
+
+def _brought(weights: str, shared: Iterable[SharedStores]) -> Path | None:
+    """The folder of a version with these weights, brought from the first shared store that has one. Raises StoreError."""
+    for stores in shared:
+        for name in stores.names():
+            for version in stores.versions(name):
+                if stores.weights_sha256(name, version) == weights:
+                    return stores.holder(name, version)
+    return None
+
+
+def _without_model(weights: str, places: Sequence[str]) -> Link:
+    what = f"weights {weights}"
+    if not places:
+        return Link(
+            f"{what}: the models can't be looked at from here; name their store with --store", is_end=True
+        )
+    return Link(
+        what,
+        f"no model in {' or '.join(places)} has them. ./retinote restore brings a retired version back, or --store names "
+        "its store",
+    )
 
 
 def _weights(card: ModelCard, folder: Path) -> Link:

@@ -12,6 +12,8 @@ from bson import ObjectId
 from django.core.management import CommandError, call_command
 
 from handlers.card import ModelCard
+from serving.shared.folder import FolderObjects
+from serving.shared.store import SharedStores
 from tests.models import make_model
 from tests.webapp.conftest import Clients
 from tests.webapp.learning.conftest import Read, command, newest, picture
@@ -155,3 +157,36 @@ def test_where_nothing_can_be_followed_that_is_said(answered: Scan, read: Read, 
     with pytest.raises(CommandError, match="has no answer yet"):
         lines(read(300).pk)
     assert "no model in" in lines(answered.pk, f"--store={tmp_path / 'empty'}", status=1)[-1]
+
+
+def test_where_no_store_is_at_hand_the_way_ends_and_nothing_is_called_broken(answered: Scan) -> None:
+    answered.refresh_from_db()
+
+    assert lines(answered.pk)[-1] == (
+        f"END weights {answered.weights_sha256}: the models can't be looked at from here; name their store with --store"
+    )
+
+
+def test_models_are_found_in_the_store_that_model_servers_share(
+    answered: Scan, store: Path, tmp_path: Path, settings: Any
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    shared = SharedStores(FolderObjects(folder), tmp_path / "cache")
+    for version in store.glob("*/*"):
+        shared.add(version)
+    settings.MODEL_STORE = folder.as_uri()
+    answered.refresh_from_db()
+
+    found = lines(answered.pk)
+
+    assert found == lines(answered.pk, f"--store={store}")
+    assert found == lines(answered.pk, f"--store={folder.as_uri()}")
+
+    (weights,) = folder.glob("models/retina-oct/1.1.0/*weights.safetensors")
+    weights.write_bytes(b"others")
+    assert lines(answered.pk, status=1)[-1].startswith(f"BROKEN weights {answered.weights_sha256}: ")
+
+    folder.rename(tmp_path / "away")
+    last = lines(answered.pk)[-1]
+    assert last.startswith(f"END weights {answered.weights_sha256}: the models can't be looked at now. ")
