@@ -237,6 +237,8 @@ def fault_in(folder: Path, sha256: str) -> str:
         rows = _frozen_rows(manifest, sha256)
         if rows is None:
             return "the manifest is not as it was frozen"
+        if not _holds_its_hash(folder / TEST_SET_NAME):
+            return f"{TEST_SET_NAME} is not as it was frozen"
         for row in rows:
             for name, hash_name in (("file", "sha256"), ("mask", "mask_sha256")):
                 if row[name] and sha256_of(folder / row[name]) != row[hash_name]:
@@ -253,6 +255,16 @@ def _names(about: Path, sha256: str) -> bool:
     except ValueError:
         return False
     return isinstance(said, dict) and said.get("sha256") == sha256
+
+
+def _holds_its_hash(test_set: Path) -> bool:
+    """Whether a test set can be read, and its patients and pictures are those of the hash that it names."""
+    try:
+        said = json.loads(test_set.read_bytes())
+        held_out = {name: said[name] for name in ("patients", "scans")}
+    except (ValueError, KeyError, TypeError):
+        return False
+    return bool(said.get("sha256") == canonical_sha256(held_out))
 
 
 def _frozen_rows(manifest: Path, sha256: str) -> list[dict[str, str]] | None:

@@ -284,7 +284,10 @@ def test_a_data_set_that_no_document_names_is_kept(settled: Many, learning: Path
     assert sorted(path.name for path in (learning / "data-sets").iterdir()) == [".lock", "1", "2"]
 
 
-@pytest.mark.parametrize("what", ["manifest", "no rows", "picture", "mask", "about", "nothing left"])
+@pytest.mark.parametrize(
+    "what",
+    ["manifest", "no rows", "picture", "mask", "about", "cut test set", "other test set", "nothing left"],
+)
 def test_a_data_set_that_somebody_changed_is_written_anew(
     settled: Many, learning: Path, readers: list[User], what: str
 ) -> None:
@@ -292,7 +295,7 @@ def test_a_data_set_that_somebody_changed_is_written_anew(
         Annotation.objects.create(scan=scan, author=readers[0], label=scan.label, selector=BOX)
     command()
     folder, sha256 = folder_of(newest()), newest().sha256
-    manifest = folder / "manifest.csv"
+    manifest, test_set = folder / "manifest.csv", (folder / "test-set.json").read_text()
     if what == "manifest":
         manifest.write_text(manifest.read_text().replace("train", "val", 1))
     elif what == "no rows":
@@ -303,6 +306,10 @@ def test_a_data_set_that_somebody_changed_is_written_anew(
         next((folder / "masks").iterdir()).unlink()
     elif what == "about":
         (folder / "data-set.json").write_text("{")
+    elif what == "cut test set":
+        (folder / "test-set.json").write_text("{")
+    elif what == "other test set":
+        (folder / "test-set.json").write_text(json.dumps(json.loads(test_set) | {"patients": ["another"]}))
     else:
         shutil.rmtree(folder)
 
@@ -310,6 +317,7 @@ def test_a_data_set_that_somebody_changed_is_written_anew(
 
     opened = load(folder)
     assert (opened.about.number, opened.about.sha256, len(opened.scans)) == (1, sha256, 6)
+    assert (folder / "test-set.json").read_text() == test_set
     assert sorted(path.name for path in (learning / "data-sets").iterdir()) == [".lock", "1"]
     assert DataSet.objects.count() == 1
 
