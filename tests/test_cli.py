@@ -135,3 +135,18 @@ def test_tests_get_their_arguments_and_cores(tmp_path: Path) -> None:
 
     assert shown.returncode == 0
     assert "pytest" in shown.stdout + shown.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["up"], ["down"], ["restore", "a.tar"], ["models", "list"], ["learn", "status"]]
+)
+def test_all_commands_find_the_same_data_folder(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> Path:
+        folder: Path = cli._parser(chosen=words[0]).parse_args(words).data_dir
+        return folder
+
+    monkeypatch.setenv("RETINOTE_DATA_DIR", "/srv/retinote")
+    assert found() == Path("/srv/retinote")
+
+    monkeypatch.setenv("RETINOTE_DATA_DIR", "")
+    assert found() == ROOT / "var"

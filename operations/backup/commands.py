@@ -1,7 +1,6 @@
 """The commands `backup` and `restore`; in a container without the launcher, `python -m operations.backup`."""
 
 import argparse
-import os
 import sys
 import time
 from contextlib import nullcontext
@@ -15,11 +14,10 @@ from operations.backup.manifest import Manifest
 from operations.backup.restore import Restored, restore_backup
 from operations.stack.database import DATABASE_VARIABLE
 from operations.stack.folder import DataFolder
-from operations.stack.options import DEFAULT_DATA
+from operations.stack.options import add_data_option
 from operations.stack.state import MEDIA_VARIABLE
 
 PIPE = "-"
-DATA_VARIABLE = "RETINOTE_DATA_DIR"
 PROGRESS_EVERY_S = 0.2
 WITHOUT_IMAGES = 2
 """Exit status of `backup`: documents are saved, and none of their images."""
@@ -51,13 +49,7 @@ def add_restore_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_folder_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        default=Path(os.environ.get(DATA_VARIABLE, DEFAULT_DATA)),
-        metavar="DIR",
-        help=f"data folder of the stack (default: {DATA_VARIABLE}, or else %(default)s)",
-    )
+    add_data_option(parser)
     parser.add_argument(
         "--models-dir",
         type=Path,

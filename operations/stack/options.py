@@ -1,10 +1,13 @@
 """Options that several commands share: the data folder, and the model store."""
 
 import argparse
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_DATA = ROOT / "var"
+DATA_VARIABLE = "RETINOTE_DATA_DIR"
+"""The variable with the data folder, for the web app, too."""
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
@@ -12,9 +15,9 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir",
         type=Path,
-        default=DEFAULT_DATA,
+        default=Path(os.environ.get(DATA_VARIABLE) or DEFAULT_DATA),
         metavar="DIR",
-        help="data folder of the stack (default: %(default)s)",
+        help=f"data folder of the stack (default: {DATA_VARIABLE}, or else {DEFAULT_DATA})",
     )
 
 

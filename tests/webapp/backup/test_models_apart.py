@@ -15,6 +15,7 @@ from operations.backup.documents import AnyDatabase
 from operations.backup.errors import BackupError
 from operations.stack.database import DATABASE_VARIABLE
 from operations.stack.folder import DataFolder
+from operations.stack.options import DATA_VARIABLE
 from operations.stack.state import ADDRESS_VARIABLE
 from serving.registry import Registry
 from tests.models import make_model
@@ -46,7 +47,7 @@ def run(
     """Runs `backup` or `restore` as a container does; what it printed."""
     monkeypatch.setenv(ADDRESS_VARIABLE, mongodb_uri)
     monkeypatch.setenv(DATABASE_VARIABLE, database.name)
-    monkeypatch.setenv(commands.DATA_VARIABLE, str(data.path))
+    monkeypatch.setenv(DATA_VARIABLE, str(data.path))
     actions = {
         "backup": (commands.add_backup_arguments, commands.backup),
         "restore": (commands.add_restore_arguments, commands.restore),
