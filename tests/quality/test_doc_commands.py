@@ -1,4 +1,4 @@
-"""Every command that the docs name exists, with those options."""
+"""Every command that the docs name exists, with those options, and is not refused for the version that comes along."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 import cli
 
 PAGES = sorted([*Path("docs").glob("*.md"), Path("README.md"), Path("CONTRIBUTING.md")])
+BUNDLED = Path("model_store/retina-oct")
 INLINE = re.compile(r"`(\./retinote [^`]*)`")
 ENDS = (" #", " | ", " > ", " && ", " &")
 CUT_SHORT = ("the following arguments are required", "expected ")
@@ -40,6 +41,14 @@ def fault(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return ""
 
 
+def made_again(text: str) -> list[str]:
+    """The lines that train, register or promote a version of the bundled model that comes along: each would be refused."""
+    there = "|".join(re.escape(folder.name) for folder in BUNDLED.iterdir())
+    trained = re.compile(rf"\bretinote train (?!.*--name ).*--version ({there})(\s|$)")
+    promoted = re.compile(rf"\bretinote models (register|gate|promote) {BUNDLED.name} ({there})(\s|$)")
+    return [line for line in text.splitlines() if trained.search(line) or promoted.search(line)]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_they_do(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = [words for words in commands(page.read_text(encoding="utf-8")) if words]
@@ -53,3 +62,23 @@ def test_one_that_does_not_is_found(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert given == [["models", "trails"], ["models", "gate", "NAME", "1.0.0", "--with", "DIR"]]
     assert all(fault(words, capsys) for words in given)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_version_that_comes_along_is_not_made_again(page: Path) -> None:
+    assert made_again(page.read_text(encoding="utf-8")) == []
+
+
+def test_one_that_is_made_again_is_found() -> None:
+    (version,) = (folder.name for folder in BUNDLED.iterdir())
+    lines = [
+        f"./retinote train --data runs/oct --out runs/base --version {version}    # the published recipe",
+        f"docker compose exec model-server retinote models promote retina-oct {version} --override 'compared elsewhere'",
+    ]
+    others = [
+        f"./retinote train --data runs/chest --out runs/chest --name chest --version {version}",
+        f"./retinote train --data runs/oct --out runs/base --version 9.{version}",
+        f"./retinote models diff retina-oct {version} 9.{version}",
+    ]
+
+    assert made_again("\n".join([*lines, *others])) == lines
