@@ -13,6 +13,7 @@ import grpc
 import pytest
 import requests
 
+from docs.site.readme import BLOCK
 from handlers.answer import Limits
 from handlers.answering import STATES
 from tests.images import png_bytes
@@ -55,6 +56,23 @@ def test_python_as_the_readme_shows(model_server: ModelServer, scan: Path) -> No
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.json()["gradcam"]["media_type"] == "image/jpeg"
+
+
+def test_an_answer_has_the_fields_that_the_readme_shows(model_server: ModelServer, scan: Path) -> None:
+    def fields(value: Any) -> Any:
+        return {name: fields(part) for name, part in value.items()} if isinstance(value, dict) else None
+
+    answer = requests.post(
+        f"{model_server.inference_url}/predictions/retina-oct",
+        headers={"Authorization": f"Bearer {model_server.key()}"},
+        data=scan.read_bytes(),
+        timeout=60,
+    )
+    shown = BLOCK.search(Path("README.md").read_text(encoding="utf-8"))
+
+    assert shown is not None
+    text = shown[0].partition("```json\n")[2].rpartition("```")[0]
+    assert fields(json.loads(text)) == fields(answer.json())
 
 
 def test_python_with_a_wrong_key(model_server: ModelServer, scan: Path) -> None:
