@@ -114,3 +114,14 @@ def test_the_web_image_has_what_the_web_app_reads_beside_its_own_folder() -> Non
 @pytest.mark.parametrize("image", RUNS)
 def test_all_that_an_image_takes_is_there(image: str) -> None:
     assert [source for source in as_image.copied(image) if not (ROOT / source).exists()] == []
+
+
+@pytest.mark.parametrize("image", RUNS)
+def test_a_build_is_given_all_that_an_image_takes(image: str) -> None:
+    """Of the project it gets what .dockerignore names, and nothing else."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    given = {ROOT / line.removeprefix("!") for line in lines if line.startswith("!")}
+    taken = [ROOT / source for source in as_image.copied(image)]
+
+    assert "*" in lines
+    assert [path for path in taken if not given & {path, *path.parents}] == []
