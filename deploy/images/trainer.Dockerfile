@@ -6,9 +6,11 @@ FROM ${PYTHON_IMAGE}
 # As in model-server.Dockerfile.
 ARG TORCH=cpu
 ARG TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
+# The cache is a file system in memory, which is root's: runc before 1.1.8 gives it the mode of the folder here.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin retinote \
  && install -d -o retinote -g retinote -m 0700 /app /app/var /app/store /run/retinote /run/retinote/key /run/retinote/calibration \
-      /run/retinote/cache /run/retinote/scratch
+      /run/retinote/scratch \
+ && install -d -m 1777 /run/retinote/cache
 COPY deploy/images/trainer.lock deploy/images/tracking.lock deploy/images/without_cuda.py /tmp/
 # The words of $(…) are packages, one each.
 # hadolint ignore=SC2046

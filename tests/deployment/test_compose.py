@@ -170,6 +170,14 @@ def test_images_run_as_nobody_special(name: str) -> None:
     assert "--require-hashes" in dockerfile
 
 
+def test_the_trainer_may_write_to_its_cache_whose_mode_some_engines_take_from_the_image() -> None:
+    place, _, options = SERVICES["trainer"]["tmpfs"][1].partition(":")
+    dockerfile = (ROOT / "deploy" / "images" / "trainer.Dockerfile").read_text(encoding="utf-8")
+
+    assert f"XDG_CACHE_HOME={place}" in dockerfile and "mode=1777" in options
+    assert f"install -d -m 1777 {place}\n" in dockerfile
+
+
 def test_the_trainer_belongs_to_a_profile_and_yields_to_what_answers() -> None:
     trainer = SERVICES["trainer"]
     assert trainer["profiles"] == ["learning"] and trainer["command"] == ["trainer"]
