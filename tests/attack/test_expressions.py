@@ -63,7 +63,6 @@ EXPRESSIONS: dict[str, tuple[Any, str]] = {
     "webapp.scans.request_serializers:^[A-Za-z0-9][A-Za-z0-9._-]*$": (EVERYWHERE, ""),
     "webapp.pacs.models:HOST": (WHOLE, ""),
     "webapp.pacs.models:NAME": (WHOLE, ""),
-    "webapp.scans.request_serializers:^[a-z0-9-]+$": (EVERYWHERE, ""),
     "webapp.scans.storage:NAME": (WHOLE, ""),
     "webapp.gateway.views:WITHOUT_VERSION": (WHOLE, "/inference/"),
     "webapp.receiver.storing:PLAIN_UID": (WHOLE, ""),
