@@ -46,8 +46,8 @@ def exclusive(data: DataFolder, models_data: DataFolder | None = None) -> Iterat
     """The database of a stopped stack, which can't start meanwhile. Raises BackupError if one runs on the folder.
 
     So it does if the stack's server is another one, which nobody names, and if a model server runs on `models_data`,
-    where that has a folder of its own. Other containers hold no lock
-    on the folder: whoever stops them sees to it that none writes.
+    where that has a folder of its own. Other containers hold no lock on the folder: whoever stops them sees to it that
+    none writes.
     """
     if _stack_runs(data):
         raise BackupError(

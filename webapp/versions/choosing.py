@@ -103,9 +103,8 @@ def _noted(choice: Choice, image: bytes, deadline_s: float, request_id: str, lab
             image, deadline_s=deadline_s, request_id=request_id, version=choice.version, label=label
         )
     except UnknownVersion:
-        failure = (
-            None  # the version has not failed: a server that has just started loads it after the default
-        )
+        # The version has not failed: a server that has just started loads it after the default.
+        failure = None
         raise
     except (ImageRefused, ModelUnavailable) as error:
         failure = error.code
